@@ -1,0 +1,1 @@
+"""A conversation: who is talking, who answers."""

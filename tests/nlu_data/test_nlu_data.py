@@ -1,0 +1,65 @@
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import nlu_data
+
+
+def test_every_intent_has_varied_utterances() -> None:
+    count = Counter(row.intent for row in nlu_data.utterances())
+    every = {intent for intents in nlu_data.TOPICS.values() for intent in intents}
+    assert len(every) == 56
+    assert set(count) == every
+    assert min(count.values()) >= 40
+
+
+def test_no_sentence_is_written_twice() -> None:
+    seen = Counter(row.plain for row in nlu_data.utterances())
+    assert [text for text, times in seen.items() if times > 1] == []
+
+
+def test_every_entity_is_annotated_somewhere() -> None:
+    assert {name for row in nlu_data.utterances() for name, _ in row.entities} == set(nlu_data.ENTITIES)
+
+
+def test_complaints_are_unique_and_labelled() -> None:
+    rows = list(nlu_data.complaints())
+    assert len({row.text for row in rows}) == len(rows)
+    assert {row.category for row in rows} <= set(nlu_data.CATEGORIES)
+
+
+def test_utterances_round_trip(tmp_path: Path) -> None:
+    rows = list(nlu_data.utterances())
+    nlu_data.write_utterances(rows, tmp_path)
+    assert list(nlu_data.utterances(tmp_path)) == rows
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        ("- intent: nonsense\n  examples: |\n    - 你好\n", "unknown intent"),
+        ("- intent: greet\n  examples: |\n    - [你好](person)\n", "unknown entity"),
+        ("- intent: greet\n  examples: |\n    - 你[好\n", "stray bracket"),
+        ("- intent: greet\n  examples: |\n    你好\n", "must start with"),
+    ],
+)
+def test_a_wrong_topic_file_is_refused_by_name(tmp_path: Path, block: str, message: str) -> None:
+    (tmp_path / "smalltalk.yml").write_text(f"nlu:\n{block}", "utf-8")
+    with pytest.raises(nlu_data.DataError, match=f"smalltalk.yml.*{message}"):
+        list(nlu_data.utterances(tmp_path))
+
+
+GOOD = {"text": "没电了", "category": "outage", "priority": "P2", "voice": "chat", "source": "t"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"category": "weather"}, "category"), ({"priority": "P9"}, "priority"), ({"text": " "}, "empty")],
+)
+def test_a_wrong_complaint_is_refused_by_line(tmp_path: Path, change: dict[str, str], message: str) -> None:
+    file = tmp_path / "batch.jsonl"
+    file.write_text(json.dumps(GOOD) + "\n" + json.dumps(GOOD | change) + "\n", "utf-8")
+    with pytest.raises(nlu_data.DataError, match=f"batch.jsonl, line 2.*{message}"):
+        list(nlu_data.complaints(file))
