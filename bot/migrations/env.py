@@ -1,0 +1,11 @@
+"""Alembic's entry: runs the migrations on the database that `Database.migrate` names."""
+
+from alembic import context
+from sqlalchemy import create_engine
+
+url = context.config.attributes["url"].set(drivername="sqlite")
+with create_engine(url).connect() as connection:
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+    connection.commit()

@@ -1,0 +1,46 @@
+"""Contacts, conversations, messages."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Create the three tables."""
+    op.create_table(
+        "contact",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("channel", sa.String(32), nullable=False),
+        sa.Column("sender", sa.String(128), nullable=False),
+        sa.UniqueConstraint("channel", "sender"),
+    )
+    op.create_table(
+        "conversation",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("contact_id", sa.Integer, sa.ForeignKey("contact.id"), nullable=False, unique=True),
+        sa.Column("owner", sa.String(8), nullable=False),
+        sa.Column("owner_token", sa.Integer, nullable=False),
+        sa.Column("last_seq", sa.Integer, nullable=False),
+    )
+    op.create_table(
+        "message",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("conversation_id", sa.Integer, sa.ForeignKey("conversation.id"), nullable=False),
+        sa.Column("seq", sa.Integer, nullable=False),
+        sa.Column("speaker", sa.String(8), nullable=False),
+        sa.Column("text", sa.Text, nullable=False),
+        sa.Column("buttons", sa.JSON, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("inbound_id", sa.String(128)),
+        sa.Column("answered", sa.Boolean, nullable=False),
+        sa.UniqueConstraint("conversation_id", "seq"),
+        sa.UniqueConstraint("conversation_id", "inbound_id"),
+    )
+
+
+def downgrade() -> None:
+    """Drop them again."""
+    for table in ("message", "conversation", "contact"):
+        op.drop_table(table)
