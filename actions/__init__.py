@@ -1,0 +1,1 @@
+"""What the dialogue may ask us to do, and the facts its answers stand on."""
