@@ -1,0 +1,29 @@
+"""A process with 50 busy conversations; prints each stored message id after its commit, until it is killed."""
+
+import asyncio
+import sys
+from datetime import UTC, datetime
+
+from bot.conversation import Conversations
+from bot.database import Database
+from bot.message import Inbound
+from tests.fakes import ScriptedDialogue
+
+
+async def main(url: str) -> None:
+    database = Database(url)
+    await database.migrate()
+    conversations = Conversations(database, ScriptedDialogue())
+
+    async def customer(sender: int) -> None:
+        for number in range(1000):
+            conversation, _ = await conversations.receive(
+                Inbound("web", str(sender), str(number), f"{sender}-{number}", datetime.now(UTC))
+            )
+            print(f"{sender}-{number}", flush=True)
+            await conversations.answer(conversation)
+
+    await asyncio.gather(*(customer(sender) for sender in range(50)))
+
+
+asyncio.run(main(sys.argv[1]))
