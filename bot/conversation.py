@@ -6,25 +6,55 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.database import ContactRow, ConversationRow, Database, MessageRow
-from bot.message import Button, Inbound, Message, Outbound, Owner, Speaker, Turn
+from bot import safety
+from bot.bell import Bell, conversation_topic
+from bot.database import ContactRow, ConversationRow, Database, MessageRow, after_commit
+from bot.message import Button, Card, Inbound, Message, Outbound, Owner, Receipt, Speaker, Turn
 
-BOT_UNAVAILABLE = "抱歉，我现在暂时无法回答。已为您转接人工客服，紧急情况请拨打95598。"
+BOT_UNAVAILABLE = "抱歉，我现在暂时无法回答，已为您转接人工客服。紧急情况请拨打95598。"
+NUL_SHOWN = "\N{SYMBOL FOR NULL}"
+OFFERED_WITHIN = 30
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Contact:
+    """客户 as a channel knows them."""
+
+    channel: str
+    sender: str
 
 
 class Dialogue(Protocol):
     """Whoever answers for the bot."""
 
-    async def ask(self, conversation: int, text: str) -> Turn:
-        """Answer one customer message; any exception means the bot is unavailable."""
+    async def ask(self, conversation: int, text: str, payload: str | None = None) -> Turn:
+        """Answer one customer message; `payload` is that of an offered button. Any exception means unavailable."""
+        ...
+
+    async def forget(self, conversation: int) -> None:
+        """Start afresh: what was said before an agent helped is over."""
+        ...
+
+
+class Desk(Protocol):
+    """Where conversations go that the bot does not settle."""
+
+    async def open(self, session: AsyncSession, conversation: int, seq: int, reason: str) -> str:
+        """Open a ticket for the message `seq`, once per (conversation, seq), and return the line the customer reads."""
+        ...
+
+    async def arrived(self, session: AsyncSession, conversation: int, seq: int) -> None:
+        """The customer wrote while the queue or an agent owns the conversation."""
         ...
 
 
@@ -33,41 +63,49 @@ class WrongOwner(RuntimeError):
 
 
 class Conversations:
-    """Receives, answers and hands over; every step is stored before it is told to anyone."""
+    """Receives, answers and hands over; every step is stored before it is told to anyone.
 
-    def __init__(self, database: Database, dialogue: Dialogue, patience: float = 3.0) -> None:
+    Methods that take a session join the caller's transaction, so a ticket and its conversation change together.
+    """
+
+    def __init__(
+        self, database: Database, dialogue: Dialogue, desk: Desk, bell: Bell | None = None, patience: float = 2.5
+    ) -> None:
         """`patience`: seconds the dialogue may take before the customer is handed to the queue."""
         self._database = database
         self._dialogue = dialogue
+        self._desk = desk
+        self._bell = bell or Bell()
         self._patience = patience
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._turns: set[asyncio.Task[None]] = set()
 
-    async def receive(self, inbound: Inbound) -> tuple[int, int]:
-        """Store a message once and return (conversation id, seq); a repeated id returns the first seq.
+    async def receive(self, inbound: Inbound) -> Receipt:
+        """Store a message once; a repeated id returns the first receipt. Acknowledge after this, then `answer`."""
+        try:
+            return await self._store(inbound)
+        except IntegrityError:
+            # another process stored the same contact or message in the same instant
+            return await self._store(inbound)
 
-        The channel acknowledges after this and then calls `answer`.
-        """
-        async with self._database.write() as session:
-            conversation = await self._conversation(session, inbound.channel, inbound.sender)
-            known = await session.scalar(
-                select(MessageRow.seq).where(
-                    MessageRow.conversation_id == conversation, MessageRow.inbound_id == inbound.id
-                )
-            )
-            if known is not None:
-                return conversation, known
-            seq = await self._append(
-                session, conversation, Speaker.CUSTOMER, inbound.text, at=inbound.sent_at, inbound_id=inbound.id
-            )
-            return conversation, seq
+    async def accept(self, inbound: Inbound) -> Receipt:
+        """`receive`, and let the answer follow in the background."""
+        receipt = await self.receive(inbound)
+        self._start(self.answer(receipt.conversation))
+        return receipt
 
     async def answer(self, conversation: int) -> None:
         """Give every stored message that still waits its turn, in order; also after a restart."""
         async with self._locks[conversation]:
             while (waiting := await self._waiting(conversation)) is not None:
                 message, owner, token = waiting
-                turn = await self._turn(conversation, message.text) if owner is Owner.BOT else Turn(())
-                await self._close_turn(conversation, message.id, token, turn)
+                turn = await self._turn(conversation, message) if owner is Owner.BOT else None
+                await self._close_turn(message, token, turn)
+
+    async def settle(self) -> None:
+        """Wait until every turn that was started has ended."""
+        while self._turns:
+            await asyncio.gather(*self._turns, return_exceptions=True)
 
     async def unanswered(self) -> list[int]:
         """Conversations with a customer message that had no turn: what a restart must `answer`."""
@@ -77,26 +115,52 @@ class Conversations:
             )
             return list(found)
 
-    async def take(self, conversation: int) -> None:
+    async def current(self, conversation: int) -> Message | None:
+        """The customer's message whose turn it is, for an action that wants to know what it answers."""
+        waiting = await self._waiting(conversation)
+        return _message(waiting[0]) if waiting is not None else None
+
+    async def take(self, session: AsyncSession, conversation: int) -> None:
         """An agent takes over; whatever the bot is still thinking will be dropped."""
-        await self._set_owner(conversation, Owner.AGENT, None)
+        await self._set_owner(session, conversation, Owner.AGENT)
 
-    async def reply(self, conversation: int, text: str) -> int:
+    async def enqueue(self, session: AsyncSession, conversation: int) -> None:
+        """Give the conversation to the waiting queue, as when an agent passes it on."""
+        await self._set_owner(session, conversation, Owner.QUEUE)
+
+    async def reply(self, session: AsyncSession, conversation: int, text: str) -> int:
         """Store an agent's reply and return its seq; raises `WrongOwner` unless an agent owns the conversation."""
-        async with self._database.write() as session:
-            row = await session.get_one(ConversationRow, conversation)
-            if row.owner != Owner.AGENT:
-                raise WrongOwner(f"conversation {conversation} is owned by {row.owner}: claim it first")
-            return await self._append(session, conversation, Speaker.AGENT, text)
+        row = await session.get_one(ConversationRow, conversation)
+        if row.owner != Owner.AGENT:
+            raise WrongOwner(f"conversation {conversation} is owned by {row.owner}: claim it first")
+        return await self._append(session, conversation, Speaker.AGENT, text)
 
-    async def hand_back(self, conversation: int, line: str) -> None:
+    async def hand_back(self, session: AsyncSession, conversation: int, line: str) -> None:
         """Give the conversation back to the bot with a line the customer sees."""
-        await self._set_owner(conversation, Owner.BOT, line)
+        await self._set_owner(session, conversation, Owner.BOT)
+        await self._append(session, conversation, Speaker.SYSTEM, line)
+        after_commit(session, lambda: self._start(self._dialogue.forget(conversation)))
+
+    async def tell(self, session: AsyncSession, conversation: int, line: str) -> int:
+        """A line from the system to the customer, whoever owns the conversation; returns its seq."""
+        return await self._append(session, conversation, Speaker.SYSTEM, line)
 
     async def owner(self, conversation: int) -> Owner:
         """Who answers now."""
         async with self._database.read() as session:
             return Owner((await session.get_one(ConversationRow, conversation)).owner)
+
+    async def find(self, channel: str, sender: str) -> int | None:
+        """The conversation of a contact, or None before their first message."""
+        async with self._database.read() as session:
+            return await self._find(session, channel, sender)
+
+    async def contact(self, conversation: int) -> Contact:
+        """Whose conversation this is."""
+        async with self._database.read() as session:
+            row = await session.get_one(ConversationRow, conversation)
+            contact = await session.get_one(ContactRow, row.contact_id)
+            return Contact(contact.channel, contact.sender)
 
     async def messages(self, conversation: int, after: int = 0) -> list[Message]:
         """Messages with a seq above `after`, in order."""
@@ -106,15 +170,56 @@ class Conversations:
                 .where(MessageRow.conversation_id == conversation, MessageRow.seq > after)
                 .order_by(MessageRow.seq)
             )
-            return [
-                Message(row.seq, Speaker(row.speaker), row.text, tuple(Button(**b) for b in row.buttons), row.at)
-                for row in rows
-            ]
+            return [_message(row) for row in rows]
 
-    async def _turn(self, conversation: int, text: str) -> Turn:
+    def _start(self, work: object) -> None:
+        task = asyncio.ensure_future(work)  # type: ignore[arg-type, var-annotated]
+        self._turns.add(task)
+        task.add_done_callback(self._turns.discard)
+        task.add_done_callback(_log_failure)
+
+    async def _store(self, inbound: Inbound) -> Receipt:
+        async with self._database.write() as session:
+            conversation = await self._conversation(session, inbound.channel, inbound.sender)
+            known = await session.scalar(
+                select(MessageRow.seq).where(
+                    MessageRow.conversation_id == conversation, MessageRow.inbound_id == inbound.id
+                )
+            )
+            if known is not None:
+                return Receipt(conversation, known)
+            text, payload = inbound.text.replace("\x00", NUL_SHOWN), None
+            if inbound.payload is not None:
+                offered = await self._offered(session, conversation, inbound.payload)
+                text, payload = (offered.title, offered.payload) if offered else (text or inbound.payload, None)
+            seq = await self._append(
+                session,
+                conversation,
+                Speaker.CUSTOMER,
+                text,
+                at=inbound.sent_at,
+                inbound_id=inbound.id,
+                payload=payload,
+            )
+            return Receipt(conversation, seq)
+
+    @staticmethod
+    async def _offered(session: AsyncSession, conversation: int, payload: str) -> Button | None:
+        rows = await session.scalars(
+            select(MessageRow.buttons)
+            .where(MessageRow.conversation_id == conversation, MessageRow.speaker != Speaker.CUSTOMER)
+            .order_by(MessageRow.seq.desc())
+            .limit(OFFERED_WITHIN)
+        )
+        return next((Button(**b) for buttons in rows for b in buttons if b["payload"] == payload), None)
+
+    async def _turn(self, conversation: int, message: MessageRow) -> Turn:
+        if (danger := safety.check(message.text)) is not None:
+            return danger
+        self._bell.ring(conversation_topic(conversation), {"type": "typing", "from": "bot", "ttl": 5})
         try:
             async with asyncio.timeout(self._patience):
-                turn = await self._dialogue.ask(conversation, text)
+                turn = await self._dialogue.ask(conversation, message.text, message.payload)
         except Exception:
             log.exception("conversation %s: the dialogue failed, handing to the queue", conversation)
         else:
@@ -136,33 +241,46 @@ class Conversations:
             row = await session.get_one(ConversationRow, conversation)
             return message, Owner(row.owner), row.owner_token
 
-    async def _close_turn(self, conversation: int, message: int, token: int, turn: Turn) -> None:
+    async def _close_turn(self, message: MessageRow, token: int, turn: Turn | None) -> None:
+        conversation = message.conversation_id
         async with self._database.write() as session:
-            await session.execute(update(MessageRow).where(MessageRow.id == message).values(answered=True))
-            row = await session.get_one(ConversationRow, conversation)
-            if row.owner_token != token:
-                log.warning("conversation %s: %d late bot replies dropped", conversation, len(turn.replies))
+            row = await session.get_one(ConversationRow, conversation, with_for_update=True)
+            closed = await session.scalar(
+                update(MessageRow)
+                .where(MessageRow.id == message.id, MessageRow.answered.is_(False))
+                .values(answered=True)
+                .returning(MessageRow.id)
+                .execution_options(synchronize_session=False)
+            )
+            if closed is None:
+                log.warning("conversation %s: message %s was answered by another process", conversation, message.seq)
+                return
+            if turn is None or row.owner_token != token:
+                if turn is not None:
+                    log.warning("conversation %s: %d late bot replies dropped", conversation, len(turn.replies))
+                if row.owner != Owner.BOT:
+                    await self._desk.arrived(session, conversation, message.seq)
                 return
             for reply in turn.replies:
-                await self._append(session, conversation, Speaker.BOT, reply.text, buttons=reply.buttons)
+                await self._append(
+                    session, conversation, Speaker.BOT, reply.text, buttons=reply.buttons, card=reply.card
+                )
             if turn.handoff is not None:
-                row.owner, row.owner_token = Owner.QUEUE, token + 1
-
-    async def _set_owner(self, conversation: int, owner: Owner, line: str | None) -> None:
-        async with self._database.write() as session:
-            row = await session.get_one(ConversationRow, conversation)
-            row.owner, row.owner_token = owner, row.owner_token + 1
-            await session.flush()
-            if line is not None:
+                await self._set_owner(session, conversation, Owner.QUEUE)
+                line = await self._desk.open(session, conversation, message.seq, turn.handoff)
                 await self._append(session, conversation, Speaker.SYSTEM, line)
 
-    @staticmethod
-    async def _conversation(session: AsyncSession, channel: str, sender: str) -> int:
-        found = await session.scalar(
-            select(ConversationRow.id)
-            .join(ContactRow, ContactRow.id == ConversationRow.contact_id)
-            .where(ContactRow.channel == channel, ContactRow.sender == sender)
+    async def _set_owner(self, session: AsyncSession, conversation: int, owner: Owner) -> None:
+        await session.execute(
+            update(ConversationRow)
+            .where(ConversationRow.id == conversation)
+            .values(owner=owner, owner_token=ConversationRow.owner_token + 1)
+            .execution_options(synchronize_session="fetch")
         )
+        after_commit(session, lambda: self._bell.ring(conversation_topic(conversation)))
+
+    async def _conversation(self, session: AsyncSession, channel: str, sender: str) -> int:
+        found = await self._find(session, channel, sender)
         if found is not None:
             return found
         contact = ContactRow(channel=channel, sender=sender)
@@ -174,14 +292,25 @@ class Conversations:
         return row.id
 
     @staticmethod
+    async def _find(session: AsyncSession, channel: str, sender: str) -> int | None:
+        return await session.scalar(
+            select(ConversationRow.id)
+            .join(ContactRow, ContactRow.id == ConversationRow.contact_id)
+            .where(ContactRow.channel == channel, ContactRow.sender == sender)
+        )
+
     async def _append(
+        self,
         session: AsyncSession,
         conversation: int,
         speaker: Speaker,
         text: str,
+        *,
         buttons: Sequence[Button] = (),
+        card: Card | None = None,
         at: datetime | None = None,
         inbound_id: str | None = None,
+        payload: str | None = None,
     ) -> int:
         seq = await session.scalar(
             update(ConversationRow)
@@ -191,6 +320,8 @@ class Conversations:
             .execution_options(synchronize_session=False)
         )
         assert seq is not None
+        ours = speaker is not Speaker.CUSTOMER
+        now = datetime.now(UTC)
         session.add(
             MessageRow(
                 conversation_id=conversation,
@@ -198,10 +329,34 @@ class Conversations:
                 speaker=speaker,
                 text=text,
                 buttons=[{"title": b.title, "payload": b.payload} for b in buttons],
-                at=at or datetime.now(UTC),
+                card=dict(card) if card is not None else None,
+                at=at or now,
                 inbound_id=inbound_id,
-                answered=speaker is not Speaker.CUSTOMER,
+                payload=payload,
+                answered=ours,
+                delivery="pending" if ours else "none",
+                delivery_due=now if ours else None,
             )
         )
         await session.flush()
+        after_commit(session, lambda: self._bell.ring(conversation_topic(conversation)))
+        if ours:
+            after_commit(session, lambda: self._bell.ring("outbox"))
         return seq
+
+
+def _message(row: MessageRow) -> Message:
+    return Message(
+        row.seq,
+        Speaker(row.speaker),
+        row.text,
+        tuple(Button(**b) for b in row.buttons),
+        row.at,
+        row.card,
+        row.delivery_error if row.delivery == "failed" else None,
+    )
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (failure := task.exception()) is not None:
+        log.error("a background turn failed", exc_info=failure)

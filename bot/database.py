@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +11,8 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, String, Text, UniqueConstraint, event
-from sqlalchemy.engine import Connection
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, Text, UniqueConstraint, event
+from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -65,12 +65,17 @@ class ConversationRow(Base):
 
 
 class MessageRow(Base):
-    """消息: `inbound_id` is the channel's own id; `answered` is False until a customer's message had its turn."""
+    """消息: `inbound_id` is the channel's own id; `answered` is False until a customer's message had its turn.
+
+    `delivery` is none (the customer's own), pending, sent or failed.
+    """
 
     __tablename__ = "message"
     __table_args__ = (
         UniqueConstraint("conversation_id", "seq"),
         UniqueConstraint("conversation_id", "inbound_id"),
+        Index("ix_message_delivery", "delivery", "delivery_due"),
+        Index("ix_message_answered", "answered"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     conversation_id: Mapped[int] = mapped_column(ForeignKey("conversation.id"))
@@ -78,20 +83,37 @@ class MessageRow(Base):
     speaker: Mapped[str] = mapped_column(String(8))
     text: Mapped[str] = mapped_column(Text)
     buttons: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
+    card: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     inbound_id: Mapped[str | None] = mapped_column(String(128))
+    payload: Mapped[str | None] = mapped_column(String(512))
     answered: Mapped[bool] = mapped_column(default=True)
+    delivery: Mapped[str] = mapped_column(String(8), default="none")
+    delivery_tries: Mapped[int] = mapped_column(default=0)
+    delivery_due: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    delivery_error: Mapped[str | None] = mapped_column(String(256))
 
 
 class Database:
-    """One database by its SQLAlchemy URL (`sqlite+aiosqlite:///path`)."""
+    """One database by its SQLAlchemy URL: `sqlite+aiosqlite:///path` or `postgresql+…://…` (psycopg is used)."""
 
     def __init__(self, url: str) -> None:
-        """Open the engine; nothing is created until `migrate`."""
-        self._engine = create_async_engine(url, connect_args={"timeout": 30})
+        """Open the engine; nothing is created until `migrate`. Raises `ValueError` for another kind of database."""
+        parsed = make_url(url)
+        match parsed.get_backend_name():
+            case "sqlite":
+                self._engine = create_async_engine(
+                    parsed.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": 30}
+                )
+                event.listen(self._engine.sync_engine, "connect", _configure_sqlite)
+                event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
+            case "postgresql":
+                self._engine = create_async_engine(
+                    parsed.set(drivername="postgresql+psycopg"), pool_size=10, max_overflow=20, pool_pre_ping=True
+                )
+            case other:
+                raise ValueError(f"database {other!r} is not supported: use sqlite or postgresql")
         self._writer = self._engine.execution_options(write=True)
-        event.listen(self._engine.sync_engine, "connect", _configure_sqlite)
-        event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
 
     async def migrate(self) -> None:
         """Bring the schema to the newest version."""
@@ -99,6 +121,11 @@ class Database:
         config.set_main_option("script_location", str(MIGRATIONS))
         config.attributes["url"] = self._engine.url
         await asyncio.to_thread(command.upgrade, config, "head")
+
+    async def ping(self) -> None:
+        """Raise if the database does not answer."""
+        async with self._engine.connect() as connection:
+            await connection.exec_driver_sql("SELECT 1")
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -115,6 +142,11 @@ class Database:
     async def close(self) -> None:
         """Give every connection back."""
         await self._engine.dispose()
+
+
+def after_commit(session: AsyncSession, call: Callable[[], None]) -> None:
+    """Run `call` once the session's transaction is committed; never if it is rolled back."""
+    event.listen(session.sync_session, "after_commit", lambda _: call(), once=True)
 
 
 def _configure_sqlite(connection: Any, record: object) -> None:

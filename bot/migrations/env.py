@@ -3,7 +3,9 @@
 from alembic import context
 from sqlalchemy import create_engine
 
-url = context.config.attributes["url"].set(drivername="sqlite")
+url = context.config.attributes["url"]
+if url.get_backend_name() == "sqlite":
+    url = url.set(drivername="sqlite")
 with create_engine(url).connect() as connection:
     context.configure(connection=connection)
     with context.begin_transaction():

@@ -32,12 +32,20 @@ def upgrade() -> None:
         sa.Column("speaker", sa.String(8), nullable=False),
         sa.Column("text", sa.Text, nullable=False),
         sa.Column("buttons", sa.JSON, nullable=False),
+        sa.Column("card", sa.JSON),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("inbound_id", sa.String(128)),
+        sa.Column("payload", sa.String(512)),
         sa.Column("answered", sa.Boolean, nullable=False),
+        sa.Column("delivery", sa.String(8), nullable=False),
+        sa.Column("delivery_tries", sa.Integer, nullable=False),
+        sa.Column("delivery_due", sa.DateTime(timezone=True)),
+        sa.Column("delivery_error", sa.String(256)),
         sa.UniqueConstraint("conversation_id", "seq"),
         sa.UniqueConstraint("conversation_id", "inbound_id"),
     )
+    op.create_index("ix_message_delivery", "message", ["delivery", "delivery_due"])
+    op.create_index("ix_message_answered", "message", ["answered"])
 
 
 def downgrade() -> None:

@@ -1,0 +1,44 @@
+"""A hint, inside one process, that something changed: whoever hears it reads the database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+Event = Mapping[str, Any]
+CHANGED: Event = {"type": "changed"}
+QUEUE = "queue"
+
+
+def conversation_topic(conversation: int) -> str:
+    """Topic that rings when a conversation has a new message or owner, or someone types."""
+    return f"conversation:{conversation}"
+
+
+class Bell:
+    """Topics and who listens; missed rings cost only time, so listeners also look every few seconds."""
+
+    def __init__(self) -> None:
+        """Nobody listens yet."""
+        self._listeners: defaultdict[str, set[asyncio.Queue[Event]]] = defaultdict(set)
+
+    def ring(self, topic: str, event: Event = CHANGED) -> None:
+        """Tell the topic's listeners; a listener too slow to empty its queue misses the ring."""
+        for listener in self._listeners.get(topic, ()):
+            if not listener.full():
+                listener.put_nowait(event)
+
+    @contextmanager
+    def listen(self, topic: str) -> Iterator[asyncio.Queue[Event]]:
+        """A queue of the topic's events for as long as the block lasts."""
+        queue: asyncio.Queue[Event] = asyncio.Queue(maxsize=32)
+        self._listeners[topic].add(queue)
+        try:
+            yield queue
+        finally:
+            self._listeners[topic].discard(queue)
+            if not self._listeners[topic]:
+                del self._listeners[topic]
