@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -41,7 +41,7 @@ class Dialogue(Protocol):
         """Answer one customer message; `payload` is that of an offered button. Any exception means unavailable."""
         ...
 
-    async def forget(self, conversation: int) -> None:
+    def forget(self, conversation: int) -> Coroutine[None, None, None]:
         """Start afresh: what was said before an agent helped is over."""
         ...
 
@@ -85,7 +85,7 @@ class Conversations:
         try:
             return await self._store(inbound)
         except IntegrityError:
-            # another process stored the same contact or message in the same instant
+            # another process stored the same contact in the same instant
             return await self._store(inbound)
 
     async def accept(self, inbound: Inbound) -> Receipt:
@@ -172,8 +172,8 @@ class Conversations:
             )
             return [_message(row) for row in rows]
 
-    def _start(self, work: object) -> None:
-        task = asyncio.ensure_future(work)  # type: ignore[arg-type, var-annotated]
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._turns.add(task)
         task.add_done_callback(self._turns.discard)
         task.add_done_callback(_log_failure)
@@ -181,6 +181,7 @@ class Conversations:
     async def _store(self, inbound: Inbound) -> Receipt:
         async with self._database.write() as session:
             conversation = await self._conversation(session, inbound.channel, inbound.sender)
+            await session.get_one(ConversationRow, conversation, with_for_update=True)
             known = await session.scalar(
                 select(MessageRow.seq).where(
                     MessageRow.conversation_id == conversation, MessageRow.inbound_id == inbound.id
@@ -293,11 +294,12 @@ class Conversations:
 
     @staticmethod
     async def _find(session: AsyncSession, channel: str, sender: str) -> int | None:
-        return await session.scalar(
+        found: int | None = await session.scalar(
             select(ConversationRow.id)
             .join(ContactRow, ContactRow.id == ConversationRow.contact_id)
             .where(ContactRow.channel == channel, ContactRow.sender == sender)
         )
+        return found
 
     async def _append(
         self,

@@ -1,8 +1,13 @@
 """Real classes at the I/O seams."""
 
 import asyncio
+from collections.abc import Sequence
 
-from bot.message import Outbound, Turn
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.routing import BaseRoute
+
+from bot.channel import Receive
+from bot.message import Button, Outbound, Turn
 
 
 class ScriptedDialogue:
@@ -10,11 +15,14 @@ class ScriptedDialogue:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.payloads: list[str | None] = []
+        self.forgotten: list[int] = []
         self.thinking = asyncio.Event()
         self.release = asyncio.Event()
 
-    async def ask(self, conversation: int, text: str) -> Turn:
+    async def ask(self, conversation: int, text: str, payload: str | None = None) -> Turn:
         self.asked.append(text)
+        self.payloads.append(payload)
         if text == "转人工":
             return Turn((Outbound("正在为您转接人工客服。"),), handoff="customer asked")
         if text == "坏":
@@ -23,7 +31,44 @@ class ScriptedDialogue:
             await asyncio.sleep(60)
         if text == "哑":
             return Turn(())
+        if text == "选":
+            return Turn((Outbound("请选择", (Button("查电费", "/query_bill"),)),))
         if text == "慢":
             self.thinking.set()
             await self.release.wait()
         return Turn((Outbound(f"您说的是：{text}"),))
+
+    async def forget(self, conversation: int) -> None:
+        self.forgotten.append(conversation)
+
+
+class RememberingDesk:
+    """Keeps what it was given; the number of a ticket is its place in the list."""
+
+    def __init__(self) -> None:
+        self.opened: list[tuple[int, int, str]] = []
+        self.arrivals: list[tuple[int, int]] = []
+
+    async def open(self, session: AsyncSession, conversation: int, seq: int, reason: str) -> str:
+        self.opened.append((conversation, seq, reason))
+        return f"已为您登记，工单号 {len(self.opened)}。"
+
+    async def arrived(self, session: AsyncSession, conversation: int, seq: int) -> None:
+        self.arrivals.append((conversation, seq))
+
+
+class RememberingChannel:
+    """Remembers what it sent; `failures` are raised first, one for each try."""
+
+    def __init__(self, name: str = "web") -> None:
+        self.name = name
+        self.sent: list[tuple[str, str]] = []
+        self.failures: list[Exception] = []
+
+    def routes(self, receive: Receive) -> Sequence[BaseRoute]:
+        return []
+
+    async def send(self, recipient: str, message: Outbound) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.sent.append((recipient, message.text))

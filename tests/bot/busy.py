@@ -7,21 +7,21 @@ from datetime import UTC, datetime
 from bot.conversation import Conversations
 from bot.database import Database
 from bot.message import Inbound
-from tests.fakes import ScriptedDialogue
+from tests.fakes import RememberingDesk, ScriptedDialogue
 
 
 async def main(url: str) -> None:
     database = Database(url)
     await database.migrate()
-    conversations = Conversations(database, ScriptedDialogue())
+    conversations = Conversations(database, ScriptedDialogue(), RememberingDesk(), patience=60)
 
     async def customer(sender: int) -> None:
         for number in range(1000):
-            conversation, _ = await conversations.receive(
+            receipt = await conversations.receive(
                 Inbound("web", str(sender), str(number), f"{sender}-{number}", datetime.now(UTC))
             )
             print(f"{sender}-{number}", flush=True)
-            await conversations.answer(conversation)
+            await conversations.answer(receipt.conversation)
 
     await asyncio.gather(*(customer(sender) for sender in range(50)))
 

@@ -1,18 +1,17 @@
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.conversation import BOT_UNAVAILABLE, Conversations, WrongOwner
+from bot.conversation import BOT_UNAVAILABLE, Contact, Conversations, WrongOwner
 from bot.database import Database
-from bot.message import Inbound, Owner, Speaker
-from tests.fakes import ScriptedDialogue
+from bot.message import Inbound, Owner, Receipt, Speaker
+from tests.fakes import RememberingDesk, ScriptedDialogue
 
+Url = Callable[[], str]
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 
 
@@ -20,143 +19,194 @@ def said(text: str, id: str = "1", sender: str = "a") -> Inbound:
     return Inbound("web", sender, id, text, NOW)
 
 
-@asynccontextmanager
-async def opened(file: Path, dialogue: ScriptedDialogue) -> AsyncIterator[Conversations]:
-    database = Database(f"sqlite+aiosqlite:///{file}")
-    await database.migrate()
-    try:
-        yield Conversations(database, dialogue, patience=0.3)
-    finally:
-        await database.close()
+class Stage:
+    """Conversations over a real database, and everyone around them."""
+
+    def __init__(self, url: str, patience: float = 0.3) -> None:
+        self.database = Database(url)
+        self.dialogue = ScriptedDialogue()
+        self.desk = RememberingDesk()
+        self.conversations = Conversations(self.database, self.dialogue, self.desk, patience=patience)
+
+    async def say(self, *texts: str) -> None:
+        for text in texts:
+            receipt = await self.conversations.receive(said(text, text))
+            await self.conversations.answer(receipt.conversation)
+
+    async def texts(self, after: int = 0) -> list[str]:
+        return [m.text for m in await self.conversations.messages(1, after)]
 
 
-def run(tmp_path: Path, scene: Callable[[Conversations, ScriptedDialogue], Awaitable[None]]) -> None:
+def run(url: str, scene: Callable[[Stage], Awaitable[None]], patience: float = 0.3) -> None:
     async def play() -> None:
-        dialogue = ScriptedDialogue()
-        async with opened(tmp_path / "bridge.db", dialogue) as conversations:
-            await scene(conversations, dialogue)
+        stage = Stage(url, patience)
+        await stage.database.migrate()
+        try:
+            await scene(stage)
+            await stage.conversations.settle()
+        finally:
+            await stage.database.close()
 
     asyncio.run(play())
 
 
-def test_a_message_is_stored_then_answered(tmp_path: Path) -> None:
-    async def scene(conversations: Conversations, dialogue: ScriptedDialogue) -> None:
-        conversation, seq = await conversations.receive(said("上月电费"))
-        assert seq == 1
-        await conversations.answer(conversation)
-        assert [(m.seq, m.speaker, m.text) for m in await conversations.messages(conversation)] == [
+def test_a_message_is_stored_then_answered(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        assert await stage.conversations.find("web", "a") is None
+        assert await stage.conversations.accept(said("上月电费")) == Receipt(1, 1)
+        await stage.conversations.settle()
+        assert await stage.conversations.find("web", "a") == 1
+        assert await stage.conversations.contact(1) == Contact("web", "a")
+        assert [(m.seq, m.speaker, m.text) for m in await stage.conversations.messages(1)] == [
             (1, Speaker.CUSTOMER, "上月电费"),
             (2, Speaker.BOT, "您说的是：上月电费"),
         ]
-        assert (await conversations.messages(conversation, after=1))[0].seq == 2
+        assert (await stage.conversations.messages(1, after=1))[0].seq == 2
 
-    run(tmp_path, scene)
+    run(database_url(), scene)
 
 
-def test_a_retry_changes_nothing(tmp_path: Path) -> None:
-    async def scene(conversations: Conversations, dialogue: ScriptedDialogue) -> None:
-        first = await asyncio.gather(*(conversations.receive(said("停电了")) for _ in range(10)))
-        assert set(first) == {(1, 1)}
-        await asyncio.gather(*(conversations.answer(1) for _ in range(10)))
-        assert dialogue.asked == ["停电了"]
-        assert len(await conversations.messages(1)) == 2
+def test_a_retry_changes_nothing(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        first = await asyncio.gather(*(stage.conversations.receive(said("停电了")) for _ in range(10)))
+        assert set(first) == {Receipt(1, 1)}
+        await asyncio.gather(*(stage.conversations.answer(1) for _ in range(10)))
+        assert stage.dialogue.asked == ["停电了"]
+        assert len(await stage.conversations.messages(1)) == 2
 
-    run(tmp_path, scene)
+    run(database_url(), scene)
+
+
+def test_two_processes_answer_a_message_once(database_url: Url) -> None:
+    url = database_url()
+
+    async def scene(stage: Stage) -> None:
+        other = Conversations(stage.database, ScriptedDialogue(), stage.desk)
+        await stage.conversations.receive(said("停电了"))
+        await asyncio.gather(stage.conversations.answer(1), other.answer(1))
+        assert await stage.texts() == ["停电了", "您说的是：停电了"]
+
+    run(url, scene)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 4)), min_size=1, max_size=15))
-def test_seq_is_gapless_under_any_order_and_retry(
-    tmp_path_factory: pytest.TempPathFactory, order: list[tuple[str, int]]
-) -> None:
-    async def scene(conversations: Conversations, dialogue: ScriptedDialogue) -> None:
+def test_seq_is_gapless_under_any_order_and_retry(database_url: Url, order: list[tuple[str, int]]) -> None:
+    async def scene(stage: Stage) -> None:
         async def one(sender: str, id: int) -> int:
-            conversation, _ = await conversations.receive(said(f"{sender}{id}", str(id), sender))
-            await conversations.answer(conversation)
-            return conversation
+            receipt = await stage.conversations.receive(said(f"{sender}{id}", str(id), sender))
+            await stage.conversations.answer(receipt.conversation)
+            return receipt.conversation
 
         found = await asyncio.gather(*(one(*row) for row in order))
         assert len(set(found)) == len({sender for sender, _ in order})
         for conversation in set(found):
-            messages = await conversations.messages(conversation)
+            messages = await stage.conversations.messages(conversation)
             assert [m.seq for m in messages] == list(range(1, len(messages) + 1))
-        assert sorted(dialogue.asked) == sorted({f"{sender}{id}" for sender, id in order})
+        assert sorted(stage.dialogue.asked) == sorted({f"{sender}{id}" for sender, id in order})
 
-    run(tmp_path_factory.mktemp("seq"), scene)
+    run(database_url(), scene, patience=5)
 
 
 @pytest.mark.parametrize("text", ["坏", "卡", "哑"])
-def test_a_failing_dialogue_hands_to_the_queue_with_an_answer(tmp_path: Path, text: str) -> None:
-    async def scene(conversations: Conversations, dialogue: ScriptedDialogue) -> None:
-        await conversations.receive(said(text))
-        await conversations.answer(1)
-        assert [m.text for m in await conversations.messages(1)] == [text, BOT_UNAVAILABLE]
-        assert await conversations.owner(1) is Owner.QUEUE
+def test_a_failing_dialogue_hands_to_the_queue_with_an_answer_and_a_ticket(database_url: Url, text: str) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.say(text)
+        assert await stage.texts() == [text, BOT_UNAVAILABLE, "已为您登记，工单号 1。"]
+        assert stage.desk.opened == [(1, 1, "bot unavailable")]
+        assert await stage.conversations.owner(1) is Owner.QUEUE
 
-    run(tmp_path, scene)
+    run(database_url(), scene)
 
 
-def test_the_bot_is_silent_until_handed_back(tmp_path: Path) -> None:
-    async def scene(conversations: Conversations, dialogue: ScriptedDialogue) -> None:
-        for id, text in enumerate(["转人工", "在吗"]):
-            await conversations.receive(said(text, str(id)))
-            await conversations.answer(1)
-        assert dialogue.asked == ["转人工"]
+def test_the_bot_is_silent_until_handed_back(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        conversations = stage.conversations
+        await stage.say("转人工", "在吗")
+        assert stage.dialogue.asked == ["转人工"]
+        assert stage.desk.arrivals == [(1, 4)]
         with pytest.raises(WrongOwner, match="claim it first"):
-            await conversations.reply(1, "您好")
-        await conversations.take(1)
-        assert await conversations.reply(1, "您好") == 4
-        await conversations.hand_back(1, "已办结，感谢您的来访。")
-        await conversations.receive(said("谢谢", "9"))
-        await conversations.answer(1)
-        assert [(m.speaker, m.text) for m in (await conversations.messages(1, after=3))] == [
+            async with stage.database.write() as session:
+                await conversations.reply(session, 1, "您好")
+        async with stage.database.write() as session:
+            await conversations.take(session, 1)
+            assert await conversations.reply(session, 1, "您好") == 5
+        async with stage.database.write() as session:
+            await conversations.hand_back(session, 1, "已办结，感谢您的来访。")
+        await stage.say("谢谢")
+        assert [(m.speaker, m.text) for m in (await conversations.messages(1, after=4))] == [
             (Speaker.AGENT, "您好"),
             (Speaker.SYSTEM, "已办结，感谢您的来访。"),
             (Speaker.CUSTOMER, "谢谢"),
             (Speaker.BOT, "您说的是：谢谢"),
         ]
+        await conversations.settle()
+        assert stage.dialogue.forgotten == [1]
 
-    run(tmp_path, scene)
-
-
-def test_a_late_bot_reply_is_dropped_when_an_agent_took_over(tmp_path: Path) -> None:
-    async def play() -> None:
-        dialogue = ScriptedDialogue()
-        async with opened(tmp_path / "bridge.db", dialogue) as conversations:
-            conversations._patience = 30
-            await conversations.receive(said("慢"))
-            turn = asyncio.create_task(conversations.answer(1))
-            await dialogue.thinking.wait()
-            await conversations.take(1)
-            await conversations.reply(1, "我是人工客服")
-            dialogue.release.set()
-            await turn
-            assert [m.text for m in await conversations.messages(1)] == ["慢", "我是人工客服"]
-
-    asyncio.run(play())
+    run(database_url(), scene)
 
 
-def test_what_was_stored_before_a_crash_is_answered_after_it(tmp_path: Path) -> None:
-    async def play() -> None:
-        file = tmp_path / "bridge.db"
-        async with opened(file, ScriptedDialogue()) as conversations:
-            await conversations.receive(said("停电了"))
-        async with opened(file, ScriptedDialogue()) as conversations:
-            assert await conversations.unanswered() == [1]
-            await conversations.answer(1)
-            assert await conversations.unanswered() == []
-            assert len(await conversations.messages(1)) == 2
+def test_a_late_bot_reply_is_dropped_when_an_agent_took_over(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.conversations.accept(said("慢"))
+        await stage.dialogue.thinking.wait()
+        async with stage.database.write() as session:
+            await stage.conversations.take(session, 1)
+            await stage.conversations.reply(session, 1, "我是人工客服")
+        stage.dialogue.release.set()
+        await stage.conversations.settle()
+        assert await stage.texts() == ["慢", "我是人工客服"]
+        assert stage.desk.arrivals == [(1, 1)]
 
-    asyncio.run(play())
+    run(database_url(), scene, patience=30)
+
+
+def test_what_was_stored_before_a_crash_is_answered_after_it(database_url: Url) -> None:
+    url = database_url()
+
+    async def before(stage: Stage) -> None:
+        await stage.conversations.receive(said("停电了"))
+
+    async def after(stage: Stage) -> None:
+        assert await stage.conversations.unanswered() == [1]
+        await stage.conversations.answer(1)
+        assert await stage.conversations.unanswered() == []
+        assert len(await stage.conversations.messages(1)) == 2
+
+    run(url, before)
+    run(url, after)
+
+
+def test_only_a_button_that_was_offered_counts_as_one(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        forged = Inbound("web", "a", "x", "", NOW, payload="/query_bill")
+        await stage.conversations.receive(forged)
+        await stage.conversations.answer(1)
+        await stage.say("选")
+        pressed = Inbound("web", "a", "y", "", NOW, payload="/query_bill")
+        await stage.conversations.receive(pressed)
+        await stage.conversations.answer(1)
+        assert stage.dialogue.asked == ["/query_bill", "选", "查电费"]
+        assert stage.dialogue.payloads == [None, None, "/query_bill"]
+
+    run(database_url(), scene)
 
 
 @pytest.mark.parametrize(
     "text",
     ["长" * 10_000, "/restart", '/query_bill{"account_no":"1"}', "<b>1</b>", "'; DROP TABLE message;--", "🙏\x07"],
 )
-def test_hostile_text_is_stored_intact(tmp_path: Path, text: str) -> None:
-    async def scene(conversations: Conversations, dialogue: ScriptedDialogue) -> None:
-        await conversations.receive(said(text))
-        assert (await conversations.messages(1))[0].text == text
+def test_hostile_text_is_stored_intact(database_url: Url, text: str) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.conversations.receive(said(text))
+        assert await stage.texts() == [text]
 
-    run(tmp_path, scene)
+    run(database_url(), scene)
+
+
+def test_a_nul_no_database_can_hold_is_shown_as_its_symbol(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.conversations.receive(said("停\x00电"))
+        assert await stage.texts() == ["停␀电"]
+
+    run(database_url(), scene)

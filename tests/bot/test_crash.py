@@ -2,18 +2,19 @@ import asyncio
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from bot.conversation import Conversations
 from bot.database import Database
 from bot.message import Speaker
-from tests.fakes import ScriptedDialogue
+from tests.fakes import RememberingDesk, ScriptedDialogue
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_a_killed_process_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'bridge.db'}"
+def test_a_killed_process_loses_and_doubles_nothing(database_url: Callable[[], str]) -> None:
+    url = database_url()
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.bot.busy", url], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
@@ -28,7 +29,7 @@ def test_a_killed_process_loses_and_doubles_nothing(tmp_path: Path) -> None:
     async def restart() -> None:
         database = Database(url)
         await database.migrate()
-        conversations = Conversations(database, ScriptedDialogue())
+        conversations = Conversations(database, ScriptedDialogue(), RememberingDesk())
         for conversation in await conversations.unanswered():
             await conversations.answer(conversation)
         said: Counter[str] = Counter()

@@ -1,0 +1,51 @@
+"""Every test that asks for `database_url` runs on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url
+
+from tests import postgres
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[Callable[[], str]]:
+    """Makes an empty PostgreSQL database and returns its URL."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield lambda: _create(given)
+        return
+    bin = postgres.binaries()
+    if bin is None:
+        if os.environ.get("CI"):
+            pytest.fail("PostgreSQL is not installed: apt-get install postgresql, or set TEST_DATABASE_URL")
+        pytest.skip("PostgreSQL is not installed (Debian: postgresql) and TEST_DATABASE_URL is not set")
+    server = postgres.Server(bin)
+    yield lambda: server.url(f"test{next(_numbers)}")
+    server.stop()
+
+
+def _create(given: str) -> str:
+    url = make_url(given).set(drivername="postgresql+psycopg")
+    name = f"dianqiao_test_{os.getpid()}_{next(_numbers)}"
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
+    engine.dispose()
+    return url.set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
+    """Makes an empty database of either kind and returns its URL."""
+    if request.param == "postgresql":
+        url: Callable[[], str] = request.getfixturevalue("postgres_url")
+        return url
+    numbers = count(1)
+    return lambda: f"sqlite+aiosqlite:///{tmp_path / f'bridge{next(numbers)}.db'}"
