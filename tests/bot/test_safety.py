@@ -1,0 +1,41 @@
+import pytest
+
+from bot.safety import check, danger
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("我邻居触电了快来人", "shock"),
+        ("洗澡的时候水龙头麻手", "shock"),
+        ("高压线被大风刮断掉在路上了", "line"),
+        ("门口电线杆歪了快倒了", "line"),
+        ("电表箱冒烟了！！", "fire"),
+        ("变压器爆炸了 着火了", "fire"),
+        ("停电了，我妈用呼吸机，电池只剩半小时", "life_support"),
+        ("去年漏过一次电，现在又漏电了", "shock"),
+    ],
+)
+def test_present_danger_is_seen(text: str, kind: str) -> None:
+    hazard = danger(text)
+    assert hazard is not None and hazard.kind == kind
+    turn = check(text)
+    assert turn is not None and turn.handoff == "danger"
+    assert "95598" in turn.replies[0].text and ("120" in turn.replies[0].text or "119" in turn.replies[0].text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "没有冒火花，就是跳闸",
+        "去年触过电，想问赔偿",
+        "万一漏电怎么办",
+        "气得冒火，电费太高了",
+        "客服电话都打爆了",
+        "我上个月电费多少",
+        "充电桩怎么申请",
+        "停电了什么时候来电",
+    ],
+)
+def test_negation_past_hypothesis_and_idiom_raise_no_alarm(text: str) -> None:
+    assert check(text) is None
