@@ -1,0 +1,111 @@
+"""Deployment settings: read from the environment once, checked, then passed on."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+ROOT = Path(__file__).parents[1]
+RASA_PORT = 5005
+
+
+class WrongSetting(ValueError):
+    """One setting that cannot be used; the message names it and says what would be right."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a deployment may choose.
+
+    `admin_password` is None when one should be made and printed; `rasa_url` is None when this process runs Rasa itself;
+    `utility_api_base` is None for the sample systems.
+    """
+
+    host: str
+    port: int
+    database_url: str
+    secret_key: str
+    public_url: str
+    admin_password: str | None
+    rasa_url: str | None
+    utility_api_base: str | None
+    utility_api_token: str
+    var: Path
+
+    @property
+    def dialogue_url(self) -> str:
+        """Where Rasa answers."""
+        return self.rasa_url or f"http://127.0.0.1:{RASA_PORT}"
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """Check and collect; raises `WrongSetting`. An empty variable counts as absent."""
+        given = {name: value.strip() for name, value in environment.items() if value.strip()}
+        var = Path(given.get("VAR_DIR", ROOT / "var"))
+        var.mkdir(parents=True, exist_ok=True)
+        port = _port(given.get("PORT", "8000"))
+        return cls(
+            host=given.get("HOST", "0.0.0.0"),
+            port=port,
+            database_url=_database(given.get("DATABASE_URL", f"sqlite+aiosqlite:///{var / 'dianqiao.db'}")),
+            secret_key=_secret(given.get("SECRET_KEY"), var / "secret_key"),
+            public_url=_url("PUBLIC_URL", given.get("PUBLIC_URL", f"http://127.0.0.1:{port}")),
+            admin_password=_password(given.get("ADMIN_PASSWORD")),
+            rasa_url=_url("RASA_URL", given["RASA_URL"]) if "RASA_URL" in given else None,
+            utility_api_base=_url("UTILITY_API_BASE", given["UTILITY_API_BASE"])
+            if "UTILITY_API_BASE" in given
+            else None,
+            utility_api_token=given.get("UTILITY_API_TOKEN", ""),
+            var=var,
+        )
+
+
+def _port(value: str) -> int:
+    if not value.isascii() or not value.isdigit() or not 0 < int(value) < 65536:
+        raise WrongSetting(f"PORT is {value!r}: give a number from 1 to 65535")
+    return int(value)
+
+
+def _url(name: str, value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        right = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+    except ValueError:
+        right = False
+    if not right:
+        raise WrongSetting(f"{name} is {value!r}: give an address such as https://example.org")
+    return value.rstrip("/")
+
+
+def _database(value: str) -> str:
+    try:
+        backend = make_url(value).get_backend_name()
+    except ArgumentError:
+        raise WrongSetting("DATABASE_URL cannot be read: give sqlite+aiosqlite:///file or postgresql://…") from None
+    if backend not in ("sqlite", "postgresql"):
+        raise WrongSetting(f"DATABASE_URL names {backend}: only sqlite and postgresql are supported")
+    return value
+
+
+def _password(value: str | None) -> str | None:
+    if value is not None and len(value) < 8:
+        raise WrongSetting("ADMIN_PASSWORD is too short: give at least 8 characters")
+    return value
+
+
+def _secret(value: str | None, file: Path) -> str:
+    if value is not None:
+        if len(value) < 16:
+            raise WrongSetting("SECRET_KEY is too short: give at least 16 random characters")
+        return value
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(32))
+    return file.read_text().strip()
