@@ -109,3 +109,8 @@ def _secret(value: str | None, file: Path) -> str:
         file.touch(mode=0o600)
         file.write_text(secrets.token_urlsafe(32))
     return file.read_text().strip()
+
+
+def child_environment(added: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process we start: our own and what is added."""
+    return {**os.environ, **added}

@@ -9,7 +9,10 @@ from bot.rasa_process import RasaProcess
 
 def test_a_process_that_dies_is_started_again_and_stopped_with_us(tmp_path: Path) -> None:
     starts, output = tmp_path / "starts", tmp_path / "output"
-    script = f"import os,time; open({str(starts)!r},'a').write(f'{{os.getpid()}}\\n'); print('ready',flush=True); time.sleep(60)"
+    script = (
+        f"import os, time; open({str(starts)!r}, 'a').write(f'{{os.getpid()}}\\n');"
+        "print('ready', flush=True); time.sleep(60)"
+    )
 
     def pids() -> list[int]:
         return [int(line) for line in starts.read_text().split()] if starts.exists() else []
