@@ -1,25 +1,45 @@
 PYTHON ?= python3.11
 .DEFAULT_GOAL := help
+BIN := .venv/bin
 
 help:  ## list the verbs
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 .venv/.installed: requirements.lock requirements-dev.lock
-	@echo "Installing the service environment ..."
-	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	@echo "[1/4] Installing the service environment ..."
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it, or name it with PYTHON=/path/to/python3.11"; exit 2; }
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.lock
 	@touch $@
 
-test: .venv/.installed  ## run every test
-	.venv/bin/python -m pytest
+ready: .venv/.installed
+	@$(BIN)/python -m bot.dialogue.environment
+	@$(BIN)/python -m triage.training
+
+run: ready  ## set up what is missing and start the product
+	@exec $(BIN)/python -m bot
+
+test: ready  ## run every test
+	$(BIN)/python -m pytest
+
+fast: .venv/.installed  ## run the tests that need neither Rasa nor a browser
+	$(BIN)/python -m pytest -m "not rasa and not browser"
 
 check: .venv/.installed  ## ruff, mypy --strict, import-linter
-	.venv/bin/ruff check .
-	.venv/bin/mypy
-	.venv/bin/lint-imports
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+train: .venv/.installed  ## train the dialogue and the triage model anew
+	@$(BIN)/python -m bot.dialogue.environment --retrain
+	@$(BIN)/python -m triage.training --retrain
+
+bench: ready  ## measure beside a stock Rasa project
+	$(BIN)/python -m tests.bench
 
 lock:  ## renew the lock files
 	uv pip compile --quiet --no-header --no-emit-index-url --python-version 3.11 requirements.in -o requirements.lock
 	uv pip compile --quiet --no-header --no-emit-index-url --python-version 3.11 requirements-dev.in -o requirements-dev.lock
+	uv pip compile --quiet --no-header --no-emit-index-url --python-version 3.10 --override bot/dialogue/overrides.txt bot/dialogue/requirements.in -o bot/dialogue/requirements.lock
 
-.PHONY: help test check lock
+.PHONY: help ready run test fast check train bench lock

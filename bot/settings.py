@@ -114,3 +114,8 @@ def _secret(value: str | None, file: Path) -> str:
 def child_environment(added: Mapping[str, str]) -> dict[str, str]:
     """The environment of a process we start: our own and what is added."""
     return {**os.environ, **added}
+
+
+def python310() -> str | None:
+    """The interpreter that PYTHON310 names for the dialogue environment."""
+    return os.environ.get("PYTHON310") or None

@@ -1,0 +1,168 @@
+"""The dialogue environment: finds Python 3.10, installs Rasa from the lock file, trains when the data changed.
+
+`python -m bot.dialogue.environment [--retrain]`; nothing is done twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from bot.settings import ROOT, child_environment, python310
+
+HERE = Path(__file__).parent
+VENV = ROOT / ".venv-dialogue"
+LOCK = HERE / "requirements.lock"
+MODELS = ROOT / "models" / "dialogue"
+TRAINED_FROM = (ROOT / "config.yml", HERE / "domain", HERE / "rules", HERE / "components", ROOT / "nlu_data")
+QUIET = {
+    "RASA_TELEMETRY_ENABLED": "false",
+    "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "PYTHONWARNINGS": "ignore",
+    "PYTHONPATH": str(ROOT),
+}
+
+
+class NoPython(RuntimeError):
+    """No runnable Python 3.10; the message says what to do."""
+
+
+def find_python() -> str:
+    """A Python 3.10 that really runs: the PYTHON310 setting, the PATH, pyenv's versions, or one that uv finds or fetches."""
+    if (named := python310()) is not None:
+        if _runs(named):
+            return named
+        raise NoPython(f"PYTHON310 is {named!r}, which is not a runnable Python 3.10")
+    for candidate in _candidates():
+        if _runs(candidate):
+            return candidate
+    uv = _uv()
+    for verb in ("find", "install"):
+        print(f"  no Python 3.10 found so far: uv python {verb} 3.10 ...", flush=True)
+        subprocess.run([uv, "python", verb, "3.10"], capture_output=True)
+        found = subprocess.run([uv, "python", "find", "3.10"], capture_output=True, text=True).stdout.strip()
+        if found and _runs(found):
+            return found
+    raise NoPython(
+        "Rasa needs Python 3.10 and none was found: install it (pyenv install 3.10, or your system's python3.10) "
+        "or name it with PYTHON310=/path/to/python3.10"
+    )
+
+
+def install() -> None:
+    """Make `.venv-dialogue` hold exactly the lock file; raises `NoPython` or `CalledProcessError`."""
+    stamp, wanted = VENV / ".installed", _digest([LOCK])
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    print("[2/4] Installing the dialogue environment (Rasa on Python 3.10, 2 GB) ...", flush=True)
+    python, uv, begun = find_python(), _uv(), time.monotonic()
+    shutil.rmtree(VENV, ignore_errors=True)
+    subprocess.run([uv, "venv", "--quiet", "--python", python, str(VENV)], check=True)
+    # the lock was resolved with overrides that pip's resolver would refuse: install it as it stands
+    subprocess.run(
+        [uv, "pip", "install", "--quiet", "--no-deps", "--python", str(VENV / "bin" / "python"), "-r", str(LOCK)],
+        check=True,
+    )
+    stamp.write_text(wanted)
+    print(f"      done in {time.monotonic() - begun:.0f} s", flush=True)
+
+
+def model() -> Path:
+    """The model file trained from the data as it now stands; it need not exist yet."""
+    return MODELS / f"{_digest(_training_files())[:16]}.tar.gz"
+
+
+def train(again: bool = False) -> Path:
+    """Train unless a model of the same data exists, and return its file; raises `CalledProcessError`."""
+    wanted = model()
+    if wanted.exists() and not again:
+        return wanted
+    print("[3/4] Training the dialogue model (about a minute) ...", flush=True)
+    begun = time.monotonic()
+    MODELS.mkdir(parents=True, exist_ok=True)
+    log = MODELS / "training.log"
+    with log.open("wb") as output:
+        code = subprocess.run(
+            [
+                *(str(VENV / "bin" / "rasa"), "train", "--config", "config.yml"),
+                *("--domain", "bot/dialogue/domain", "--data", "nlu_data/intents", "bot/dialogue/rules"),
+                *("--out", str(MODELS), "--fixed-model-name", f"{wanted.name.removesuffix('.tar.gz')}.part"),
+            ],
+            cwd=ROOT,
+            env=child_environment(QUIET),
+            stdout=output,
+            stderr=output,
+        ).returncode
+    part = MODELS / f"{wanted.name.removesuffix('.tar.gz')}.part.tar.gz"
+    if code != 0 or not part.exists():
+        print(log.read_text(errors="replace")[-3000:], file=sys.stderr)
+        raise subprocess.CalledProcessError(code or 1, "rasa train")
+    part.rename(wanted)
+    for old in sorted(MODELS.glob("*.tar.gz"), key=lambda p: p.stat().st_mtime)[:-3]:
+        old.unlink()
+    print(f"      done in {time.monotonic() - begun:.0f} s", flush=True)
+    return wanted
+
+
+def serve_command(port: int, model: Path) -> list[str]:
+    """What starts Rasa on loopback; `ACTIONS_URL` and `ACTIONS_TOKEN` must be in its environment."""
+    return [
+        *(str(VENV / "bin" / "rasa"), "run", "--enable-api", "-i", "127.0.0.1", "-p", str(port), "--model", str(model)),
+        *("--credentials", str(HERE / "credentials.yml"), "--endpoints", str(HERE / "endpoints.yml")),
+    ]
+
+
+def _candidates() -> Iterator[str]:
+    if (on_path := shutil.which("python3.10")) is not None:
+        yield on_path
+    for root in (Path.home() / ".pyenv", Path("/opt/pyenv"), Path("/usr/local/pyenv")):
+        for found in sorted(root.glob("versions/3.10*/bin/python3.10"), reverse=True):
+            yield str(found)
+
+
+def _runs(python: str) -> bool:
+    try:
+        done = subprocess.run([python, "-c", "import sys; print(sys.version_info[:2])"], capture_output=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.stdout.strip() == b"(3, 10)"
+
+
+def _uv() -> str:
+    beside = Path(sys.executable).with_name("uv")
+    return str(beside) if beside.exists() else (shutil.which("uv") or "uv")
+
+
+def _training_files() -> Iterator[Path]:
+    for source in TRAINED_FROM:
+        if source.is_file():
+            yield source
+        else:
+            yield from sorted(p for p in source.rglob("*") if p.suffix in {".yml", ".txt", ".py"})
+
+
+def _digest(files: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def prepare(again: bool = False) -> Path:
+    """Everything the dialogue process needs; returns the model's file."""
+    install()
+    return train(again)
+
+
+if __name__ == "__main__":
+    try:
+        prepare("--retrain" in sys.argv)
+    except (NoPython, subprocess.CalledProcessError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

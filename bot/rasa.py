@@ -1,0 +1,76 @@
+"""The Rasa client: one customer message in, one `Turn` out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from bot.message import Button, Outbound, Turn
+
+LONGEST_TEXT = 500
+
+
+class Rasa:
+    """Asks Rasa's REST webhook; every failure is an exception, so that the conversation goes to the queue."""
+
+    def __init__(self, url: str, timeout: float = 2.5) -> None:
+        """`url` of a Rasa 3.6 server with the rest channel and `--enable-api`; `timeout` in seconds."""
+        limits = httpx.Limits(max_connections=100, max_keepalive_connections=50)
+        self._http = httpx.AsyncClient(base_url=url, timeout=timeout, limits=limits)
+
+    async def ask(self, conversation: int, text: str, payload: str | None = None) -> Turn:
+        """Answer one message; raises `httpx.HTTPError` or `ValueError` when Rasa fails or answers nonsense.
+
+        Text that begins with "/" would be an intent to Rasa: only a payload we offered goes through as one.
+        """
+        message = payload or escape(text)
+        answer = await self._http.post(
+            "/webhooks/rest/webhook", json={"sender": str(conversation), "message": message}
+        )
+        answer.raise_for_status()
+        return turn(answer.json())
+
+    async def forget(self, conversation: int) -> None:
+        """Restart the conversation's tracker; raises `httpx.HTTPError`."""
+        answer = await self._http.post(f"/conversations/{conversation}/tracker/events", json={"event": "restart"})
+        answer.raise_for_status()
+
+    async def ready(self) -> None:
+        """Raise `httpx.HTTPError` unless Rasa has a model and answers."""
+        answer = await self._http.get("/status")
+        answer.raise_for_status()
+
+    async def close(self) -> None:
+        """Give connections back."""
+        await self._http.aclose()
+
+
+def escape(text: str) -> str:
+    """What Rasa may read as text: no leading slash, no control characters, at most `LONGEST_TEXT` characters."""
+    plain = "".join(c if c.isprintable() else " " for c in text[:LONGEST_TEXT]).strip()
+    return "／" + plain[1:] if plain.startswith("/") else plain or "？"
+
+
+def turn(answers: Sequence[Mapping[str, Any]]) -> Turn:
+    """Rasa's list of answers as one turn: a card joins the text before it, the last handoff is the turn's reason.
+
+    Raises `ValueError` or `KeyError` for anything but a list of answers.
+    """
+    if not isinstance(answers, list):
+        raise ValueError(f"Rasa answered {type(answers).__name__} instead of a list")
+    replies: list[Outbound] = []
+    handoff: str | None = None
+    for answer in answers:
+        custom = answer.get("custom") or {}
+        if "handoff" in custom:
+            handoff = str(custom["handoff"])
+        if "card" in custom:
+            card = custom["card"]
+            last = replies.pop() if replies else Outbound(card["title"])
+            replies.append(Outbound(last.text, last.buttons, card))
+        buttons = tuple(Button(b["title"], b["payload"]) for b in answer.get("buttons") or ())
+        if answer.get("text"):
+            replies.append(Outbound(answer["text"], buttons))
+    return Turn(tuple(replies), handoff)
