@@ -34,7 +34,7 @@ class NoPython(RuntimeError):
 
 
 def find_python() -> str:
-    """A Python 3.10 that really runs: the PYTHON310 setting, the PATH, pyenv's versions, or one that uv finds or fetches."""
+    """A Python 3.10 that really runs: PYTHON310's, one on the PATH, of pyenv, or one that uv finds or fetches."""
     if (named := python310()) is not None:
         if _runs(named):
             return named
@@ -92,18 +92,18 @@ def train(again: bool = False) -> Path:
             [
                 *(str(VENV / "bin" / "rasa"), "train", "--config", "config.yml"),
                 *("--domain", "bot/dialogue/domain", "--data", "nlu_data/intents", "bot/dialogue/rules"),
-                *("--out", str(MODELS), "--fixed-model-name", f"{wanted.name.removesuffix('.tar.gz')}.part"),
+                *("--out", str(MODELS / "unfinished"), "--fixed-model-name", "model"),
             ],
             cwd=ROOT,
             env=child_environment(QUIET),
             stdout=output,
             stderr=output,
         ).returncode
-    part = MODELS / f"{wanted.name.removesuffix('.tar.gz')}.part.tar.gz"
-    if code != 0 or not part.exists():
+    trained = MODELS / "unfinished" / "model.tar.gz"
+    if code != 0 or not trained.exists():
         print(log.read_text(errors="replace")[-3000:], file=sys.stderr)
         raise subprocess.CalledProcessError(code or 1, "rasa train")
-    part.rename(wanted)
+    trained.rename(wanted)
     for old in sorted(MODELS.glob("*.tar.gz"), key=lambda p: p.stat().st_mtime)[:-3]:
         old.unlink()
     print(f"      done in {time.monotonic() - begun:.0f} s", flush=True)
@@ -128,7 +128,9 @@ def _candidates() -> Iterator[str]:
 
 def _runs(python: str) -> bool:
     try:
-        done = subprocess.run([python, "-c", "import sys; print(sys.version_info[:2])"], capture_output=True, timeout=20)
+        done = subprocess.run(
+            [python, "-c", "import sys; print(sys.version_info[:2])"], capture_output=True, timeout=20
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.stdout.strip() == b"(3, 10)"
