@@ -197,6 +197,5 @@ def _compare(name: str, bill: Bill, other: Bill | None) -> str:
     if not change:
         return f"与{name}（{number(other.kwh)}千瓦时）用电一样多。"
     share = f"{abs(change) / other.kwh * 100:.0f}%"
-    return (
-        f"比{name}（{number(other.kwh)}千瓦时）{'多' if change > 0 else '少'}用{number(abs(change))}千瓦时，{share}。"
-    )
+    more = "多" if change > 0 else "少"
+    return f"比{name}（{number(other.kwh)}千瓦时）{more}用{number(abs(change))}千瓦时，{share}。"

@@ -23,7 +23,8 @@ FILED = frozenset(
 THANKED = frozenset(("make_suggestion", "give_praise"))
 ELSEWHERE = frozenset(("request_human", "deny", "query_ticket", "urge_ticket", "goodbye"))
 BARE = re.compile(
-    r"我?(想|要|需要|来)*(投诉|举报|反映|登记)(一下|下|你们|个?(问题|情况|诉求|工单))*[吧啊呀了！!。.，,\s]*"
+    r"我?(想|要|需要|来)*(投诉|举报|反映|登记)"
+    r"(一下|下|你们|个?(问题|情况|诉求|工单))*[吧啊呀了！!。.，,\s]*"
 )
 LEAST_MATTER = 4
 

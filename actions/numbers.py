@@ -7,23 +7,9 @@ import unicodedata
 from datetime import date
 
 CHINESE = str.maketrans("零〇一二两三四五六七八九幺", "0012234567891")
-_SPOKEN = re.compile(
-    r"[零〇一二两三四五六七八九幺\d][零〇一二两三四五六七八九幺\d\s]{2,}[零〇一二两三四五六七八九幺\d]"
-)
-_MONTH_NAMES = {
-    "一": 1,
-    "二": 2,
-    "三": 3,
-    "四": 4,
-    "五": 5,
-    "六": 6,
-    "七": 7,
-    "八": 8,
-    "九": 9,
-    "十": 10,
-    "十一": 11,
-    "十二": 12,
-}
+_DIGIT = r"[零〇一二两三四五六七八九幺\d]"
+_SPOKEN = re.compile(rf"{_DIGIT}(?:{_DIGIT}|\s){{2,}}{_DIGIT}")
+_MONTH_NAMES = {name: number for number, name in enumerate("一 二 三 四 五 六 七 八 九 十 十一 十二".split(), 1)}
 
 
 def plain(text: str) -> str:
@@ -52,7 +38,7 @@ def last_four(text: str) -> str | None:
 
 
 def month(text: str, today: date) -> str | None:
-    """The month ("YYYY-MM") a message names, read as the latest one that is not in the future; None if it names none."""
+    """The month ("YYYY-MM") a message names, the latest that is not in the future; None if it names none."""
     read = unicodedata.normalize("NFKC", text)
     if found := re.search(r"(20\d\d)\s*[年.\-/]\s*(1[0-2]|0?[1-9])", read):
         return f"{found[1]}-{int(found[2]):02d}"

@@ -35,9 +35,7 @@ def test_lines_hold_every_kwh_and_sum_to_the_cent(key: str, kwh: Decimal, used: 
 
 
 @given(key=st.sampled_from(sorted(TABLES)), used=KWH, month=st.integers(1, 12))
-def test_what_is_left_in_the_tier_costs_one_price_and_the_next_kwh_another(
-    key: str, used: Decimal, month: int
-) -> None:
+def test_what_is_left_in_the_tier_costs_one_price_and_the_next_kwh_another(key: str, used: Decimal, month: int) -> None:
     left = TABLES[key].left_in_tier(used, month)
     if left is None:
         assert len(TABLES[key].bill(Decimal(1), month, used)) == 1

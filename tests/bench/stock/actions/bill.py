@@ -5,11 +5,8 @@ from typing import Any
 from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-BILL = {
-    "month": "2026-10",
-    "kwh": "286",
-    "lines": [("第一档", "230", "0.5583", "128.41"), ("第二档", "56", "0.6083", "34.06")],
-}
+LINES = [("第一档", "230", "0.5583", "128.41"), ("第二档", "56", "0.6083", "34.06")]
+BILL = {"month": "2026-10", "kwh": "286", "lines": LINES}
 
 
 class ActionBill(Action):
@@ -19,7 +16,7 @@ class ActionBill(Action):
         """Rasa's name of the action."""
         return "action_bill"
 
-    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[dict[str, Any]]:
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> list[dict[str, Any]]:
         """Text and a card, as ours sends them."""
         lines = "\n".join(
             f"{name}：{kwh} 千瓦时 × {price} 元 = {amount} 元" for name, kwh, price, amount in BILL["lines"]

@@ -1,0 +1,118 @@
+"""The sample systems: every protocol of `actions.systems` over the invented city, in this process."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+
+from actions.sample_city import City, Seedling
+from actions.systems import (
+    Account,
+    Area,
+    Bill,
+    ChargingStation,
+    DailyUsage,
+    Hall,
+    Outage,
+    Payment,
+)
+from actions.tariff import load
+
+MOST = 10
+_WRAPPING = re.compile(
+    r"我家|我们|我|住在|家住|位于|这边|那边|的|在|是|停电了?|没电了?|附近|江临市|江临|市|[，。！？、\s,.!?]"
+)
+
+
+class SampleSystems:
+    """Deterministic for a seed and a day; fault reports are kept in memory by their key."""
+
+    def __init__(self, clock: Callable[[], datetime], seed: int = 2026) -> None:
+        """`clock` gives the aware present; the city is remade when the minute changes."""
+        self._clock = clock
+        self._seed = seed
+        self._tariffs = load()
+        self._city: City | None = None
+        self._reports: dict[str, str] = {}
+
+    def demo(self) -> list[tuple[str, str, str]]:
+        """Accounts to try: (what is special, account number, last four digits of the phone)."""
+        first = list(self._now().accounts.values())[:3]
+        notes = ("普通用户", "所在台区正在抢修", "有欠费")
+        return [(note, one.account_no, one.phone[-4:]) for note, one in zip(notes, first, strict=True)]
+
+    async def account(self, account_no: str) -> Account | None:
+        """See `BillingSystem.account`."""
+        one = self._find(account_no)
+        return self._now().account(one) if one else None
+
+    async def bills(self, account_no: str, months: int) -> Sequence[Bill]:
+        """See `BillingSystem.bills`."""
+        one = self._find(account_no)
+        return self._now().bills(one)[:months] if one else []
+
+    async def usage(self, account_no: str, start: date, end: date) -> Sequence[DailyUsage]:
+        """See `BillingSystem.usage`."""
+        one = self._find(account_no)
+        return self._now().usage(one, start, end) if one else []
+
+    async def payments(self, account_no: str) -> Sequence[Payment]:
+        """See `BillingSystem.payments`."""
+        one = self._find(account_no)
+        return self._now().payments(one) if one else []
+
+    async def areas(self, query: str) -> Sequence[Area]:
+        """See `OutageSystem.areas`: the name within the text, the text within the name, then shared parts."""
+        wanted = _WRAPPING.sub("", query)
+        if len(wanted) < 2:
+            return []
+        scored = [(_likeness(wanted, area.name), area) for area in self._now().areas]
+        best = max(score for score, _ in scored)
+        return [area for score, area in scored if score == best][:MOST] if best >= 2 else []
+
+    async def outages(self, area_id: str) -> Sequence[Outage]:
+        """See `OutageSystem.outages`."""
+        return [outage for outage in self._now().outages if area_id in outage.area_ids]
+
+    async def report_fault(
+        self, *, account_no: str | None, area_id: str | None, description: str, contact: str, idempotency_key: str
+    ) -> str:
+        """See `OutageSystem.report_fault`."""
+        today = self._now().today
+        number = f"BX{today:%Y%m%d}{zlib.crc32(idempotency_key.encode()) % 10**6:06d}"
+        return self._reports.setdefault(idempotency_key, number)
+
+    async def halls(self, city: str, near: str) -> Sequence[Hall]:
+        """See `ServiceSystem.halls`."""
+        halls = self._now().halls
+        return sorted(halls, key=lambda hall: -_likeness(f"{city}{near}", hall.address))
+
+    async def charging_stations(self, near: str) -> Sequence[ChargingStation]:
+        """See `ServiceSystem.charging_stations`."""
+        return sorted(self._now().stations, key=lambda station: -_likeness(near, station.address))
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+    def _find(self, account_no: str) -> Seedling | None:
+        return self._now().accounts.get(account_no)
+
+    def _now(self) -> City:
+        now = self._clock().replace(second=0, microsecond=0)
+        if self._city is None or self._city.now != now:
+            self._city = City(self._seed, now, self._tariffs)
+        return self._city
+
+
+def _likeness(text: str, name: str) -> int:
+    """How many characters of the longest run that both share."""
+    short = name[3:] if name[2:3] in ("区", "县") else name
+    if short in text or text in name:
+        return 100 + (len(name) if name in text else 0)
+    longest = 0
+    for start in range(len(name)):
+        while name[start : start + longest + 1] in text and start + longest < len(name):
+            longest += 1
+    return longest if longest >= 2 and name[:longest] not in text else 0
