@@ -1,11 +1,10 @@
-"""Complaints and other matters for a person: filed as tickets from the customer's own words; progress and urging."""
+"""TicketQueue and other matters for a person: filed as tickets from the customer's own words; progress and urging."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 from rasa_sdk import Action, Tracker
 from rasa_sdk.events import SlotSet
@@ -15,6 +14,7 @@ from rasa_sdk.forms import FormValidationAction
 from actions.account_form import LEFT
 from actions.speech import Events, conversation, follow, intent, said
 from actions.verification import Verification
+from triage.queue import TicketQueue
 
 FILED = frozenset(
     "file_complaint payment_not_credited request_refund report_meter_problem report_frequent_outage "
@@ -27,38 +27,6 @@ BARE = re.compile(
     r"(一下|下|你们|个?(问题|情况|诉求|工单))*[吧啊呀了！!。.，,\s]*"
 )
 LEAST_MATTER = 4
-
-
-@dataclass(frozen=True)
-class Filed:
-    """A ticket 工单 as the customer hears of it: its number and the promised time."""
-
-    number: str
-    promise: str
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a ticket stands, in words."""
-
-    number: str
-    state: str
-
-
-class Complaints(Protocol):
-    """Where matters are filed; the bot keeps the conversation until an agent claims the ticket."""
-
-    async def file(self, conversation: int, text: str, account_no: str | None) -> Filed:
-        """Open a ticket for the customer's message in turn; the same message gives the same ticket."""
-        ...
-
-    async def progress(self, conversation: int) -> Sequence[Progress]:
-        """The contact's tickets, newest first."""
-        ...
-
-    async def urge(self, conversation: int) -> Filed | None:
-        """Urge 催办 the newest open ticket; None when there is none."""
-        ...
 
 
 class ValidateComplaintForm(FormValidationAction):
@@ -83,9 +51,9 @@ class ValidateComplaintForm(FormValidationAction):
 class ActionComplaint(Action):
     """Files the matter and says the ticket's number and the promised time."""
 
-    def __init__(self, complaints: Complaints, verification: Verification, subjects: Mapping[str, str]) -> None:
+    def __init__(self, queue: TicketQueue, verification: Verification, subjects: Mapping[str, str]) -> None:
         """`subjects`: where the customer goes on to when they leave the form."""
-        self._complaints = complaints
+        self._queue = queue
         self._verification = verification
         self._subjects = subjects
 
@@ -102,7 +70,7 @@ class ActionComplaint(Action):
         if not matter:
             return done
         who = conversation(tracker)
-        filed = await self._complaints.file(who, matter, await self._verification.account(who))
+        filed = await self._queue.file(who, matter, await self._verification.account(who))
         response = "utter_thanks_filed" if topic in THANKED else "utter_filed"
         dispatcher.utter_message(response=response, number=filed.number, promise=filed.promise)
         rows = [["工单号", filed.number], ["承诺", filed.promise]]
@@ -115,9 +83,9 @@ class ActionComplaint(Action):
 class ActionTicketStatus(Action):
     """Says where the contact's tickets stand."""
 
-    def __init__(self, complaints: Complaints) -> None:
-        """`complaints` knows the tickets."""
-        self._complaints = complaints
+    def __init__(self, queue: TicketQueue) -> None:
+        """`queue` knows the tickets."""
+        self._queue = queue
 
     def name(self) -> str:
         """Rasa's name of the action."""
@@ -125,7 +93,7 @@ class ActionTicketStatus(Action):
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
         """One line for each ticket."""
-        found = await self._complaints.progress(conversation(tracker))
+        found = await self._queue.progress(conversation(tracker))
         if found:
             lines = "\n".join(f"{one.number}：{one.state}" for one in found)
             dispatcher.utter_message(response="utter_tickets", lines=lines)
@@ -137,9 +105,9 @@ class ActionTicketStatus(Action):
 class ActionUrge(Action):
     """Urges the newest open ticket."""
 
-    def __init__(self, complaints: Complaints) -> None:
-        """`complaints` knows the tickets."""
-        self._complaints = complaints
+    def __init__(self, queue: TicketQueue) -> None:
+        """`queue` knows the tickets."""
+        self._queue = queue
 
     def name(self) -> str:
         """Rasa's name of the action."""
@@ -147,7 +115,7 @@ class ActionUrge(Action):
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
         """Urge or say that there is nothing to urge."""
-        urged = await self._complaints.urge(conversation(tracker))
+        urged = await self._queue.urge(conversation(tracker))
         if urged is None:
             dispatcher.utter_message(response="utter_no_tickets")
         else:

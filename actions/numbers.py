@@ -23,7 +23,7 @@ def account_no(text: str) -> str | None:
     for candidate in (read, re.sub(r"(?<=\d)[\s-]+(?=\d)", "", read)):
         found = re.search(r"(?<!\d)\d{10,16}(?!\d)", candidate)
         if found:
-            return found.group()
+            return str(found.group())
     return None
 
 

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from actions.account_form import ValidateAccountForm
 from actions.billing import ActionAccount
-from actions.complaint import ActionComplaint, ActionTicketStatus, ActionUrge, Complaints, ValidateComplaintForm
+from actions.complaint import ActionComplaint, ActionTicketStatus, ActionUrge, ValidateComplaintForm
 from actions.handoff import ActionFallback, ActionHandoff
 from actions.outage import ActionOutage, ValidateOutageForm
 from actions.service import ActionChargingStations, ActionHalls
@@ -24,6 +24,7 @@ from actions.speech import Clock, subjects
 from actions.systems import Systems
 from actions.verification import Verification
 from bot.conversation import Conversations
+from triage.queue import TicketQueue
 
 FAILED = {
     "events": [{"event": "active_loop", "name": None}, {"event": "slot", "name": "requested_slot", "value": None}],
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
 def all_actions(
     systems: Systems,
     verification: Verification,
-    complaints: Complaints,
+    queue: TicketQueue,
     conversations: Conversations,
     clock: Clock,
     rules: Path,
@@ -49,9 +50,9 @@ def all_actions(
         ValidateOutageForm(systems, verification),
         ActionOutage(systems, verification, conversations, clock, leads),
         ValidateComplaintForm(),
-        ActionComplaint(complaints, verification, leads),
-        ActionTicketStatus(complaints),
-        ActionUrge(complaints),
+        ActionComplaint(queue, verification, leads),
+        ActionTicketStatus(queue),
+        ActionUrge(queue),
         ActionHalls(systems),
         ActionChargingStations(systems),
         ActionHandoff(),
@@ -75,6 +76,6 @@ def routes(actions: Sequence[Action], token: str) -> list[Route]:
         except Exception:
             log.exception("action %s failed", call.get("next_action"))
             return JSONResponse(FAILED)
-        return JSONResponse(result.model_dump() if hasattr(result, "model_dump") else result)
+        return JSONResponse(result.model_dump() if result is not None else {"events": [], "responses": []})
 
     return [Route("/actions", act, methods=["POST"])]

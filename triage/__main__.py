@@ -30,7 +30,7 @@ def classify(folder: Path) -> None:
             if not isinstance(text, str):
                 raise TypeError("text is no string")
         except (ValueError, KeyError, TypeError) as error:
-            raise WrongLine(f"line {number}: {error!r}; each line must be {{\"text\": \"…\"}}") from error
+            raise WrongLine(f'line {number}: {error!r}; each line must be {{"text": "…"}}') from error
         texts.append(text)
     for text, found in zip(texts, model.classify(texts), strict=True):
         row = {

@@ -35,7 +35,7 @@ class Assessment:
 
 
 def assess(prediction: Prediction, text: str, facts: Facts, taxonomy: Taxonomy, now: datetime) -> Assessment:
-    """Decide. Rules may only raise the model's priority; present danger is always P1 and `safety_hazard` or an outage."""
+    """Decide. Rules may only raise the model's priority; present danger is always P1."""
     category, priority = prediction.category, prediction.priority
     reasons = [f"分类：{taxonomy.categories[category].name}（把握 {prediction.confidence:.0%}）"]
     if prediction.confidence < UNSURE:

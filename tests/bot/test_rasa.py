@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +23,7 @@ def test_a_slash_becomes_text(text: str) -> None:
 
 def test_cards_join_their_text_and_a_handoff_ends_the_turn() -> None:
     card = {"kind": "bill", "title": "账单"}
-    answers = [
+    answers: list[dict[str, Any]] = [
         {"recipient_id": "1", "text": "您的账单", "buttons": [{"title": "转人工", "payload": "/request_human"}]},
         {"recipient_id": "1", "custom": {"card": card}},
         {"recipient_id": "1", "custom": {"handoff": "customer asked"}},

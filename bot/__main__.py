@@ -1,0 +1,101 @@
+"""`python -m bot` starts the product; `python -m bot doctor` says what is wrong with a configuration."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+
+import uvicorn
+
+from bot.app import Bridge, actions_token, assemble, build
+from bot.dialogue import environment
+from bot.rasa_process import RasaProcess
+from bot.settings import RASA_PORT, Settings, WrongSetting, child_environment
+
+READY_WITHIN = 180
+
+
+async def serve(bridge: Bridge) -> None:
+    """The service and, unless RASA_URL names another, Rasa beside it; until Ctrl-C."""
+    settings = bridge.settings
+    server = uvicorn.Server(
+        uvicorn.Config(build(bridge), host=settings.host, port=settings.port, log_level="warning", access_log=False)
+    )
+    tasks = [asyncio.create_task(_announce(bridge))]
+    if settings.rasa_url is None:
+        child = child_environment(
+            {
+                **environment.QUIET,
+                "ACTIONS_URL": f"http://127.0.0.1:{settings.port}/actions",
+                "ACTIONS_TOKEN": actions_token(settings.secret_key),
+            }
+        )
+        command = environment.serve_command(RASA_PORT, environment.model())
+        tasks.append(asyncio.create_task(RasaProcess(command, child, settings.var / "rasa.log").run()))
+    try:
+        await server.serve()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _announce(bridge: Bridge) -> None:
+    url = f"http://127.0.0.1:{bridge.settings.port}"
+    print(f"Starting; the dialogue takes about 20 s. Log of Rasa: {bridge.settings.var / 'rasa.log'}", flush=True)
+    for _ in range(READY_WITHIN):
+        try:
+            await bridge.rasa.ready()
+            break
+        except Exception:
+            await asyncio.sleep(1)
+    else:
+        print(f"The dialogue did not start within {READY_WITHIN} s: see {bridge.settings.var / 'rasa.log'}", flush=True)
+        return
+    demo = getattr(bridge.systems, "demo", None)
+    print(f"Ready.\n  customers  {url}/\n  desk       {url}/desk  (user admin)", flush=True)
+    if demo is not None:
+        for note, account_no, ending in demo():
+            print(f"  try        户号 {account_no}，手机后四位 {ending}（{note}）", flush=True)
+    print("Ctrl-C stops everything.", flush=True)
+
+
+async def doctor(bridge: Bridge) -> int:
+    """Check each dependency and say what to do; returns the exit code."""
+    wrong = 0
+    for name, check, advice in (
+        ("database", bridge.database.ping, "check DATABASE_URL and that the server runs"),
+        ("dialogue", bridge.rasa.ready, "start the product with `make run`, or check RASA_URL"),
+        ("systems", lambda: bridge.systems.areas("人民路"), "check UTILITY_API_BASE and UTILITY_API_TOKEN"),
+    ):
+        try:
+            await check()
+            print(f"ok     {name}")
+        except Exception as failure:
+            wrong = 1
+            print(f"wrong  {name}: {type(failure).__name__}: {failure}\n       {advice}")
+    return wrong
+
+
+def main(arguments: list[str]) -> int:
+    """Run; returns the exit code: 2 for a setting or model that cannot be used."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for noisy in ("httpx", "alembic", "rasa_sdk"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        bridge = assemble(Settings.read())
+    except (WrongSetting, ValueError, LookupError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if arguments == ["doctor"]:
+        return asyncio.run(doctor(bridge))
+    if arguments:
+        print("usage: python -m bot [doctor]", file=sys.stderr)
+        return 2
+    asyncio.run(serve(bridge))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

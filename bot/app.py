@@ -1,0 +1,163 @@
+"""The composition root: settings in, one application out."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+from prometheus_client import REGISTRY, generate_latest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from actions.server import all_actions
+from actions.server import routes as action_routes
+from actions.systems import Systems
+from actions.systems_http import HttpSystems
+from actions.systems_sample import SampleSystems
+from actions.verification import Verification
+from bot import safety
+from bot.bell import Bell
+from bot.channel import Channel
+from bot.conversation import Conversations, Dialogue
+from bot.database import Database
+from bot.dialogue import environment
+from bot.outbox import Outbox
+from bot.rasa import Rasa
+from bot.settings import Settings
+from channels.webchat.channel import Webchat
+from models import Registry
+from triage.classifier import OnnxClassifier
+from triage.desk.auth import Users
+from triage.desk.routes import desk_routes
+from triage.queue import TicketQueue
+from triage.taxonomy import Taxonomy
+
+log = logging.getLogger(__name__)
+
+
+def now() -> datetime:
+    """The aware present."""
+    return datetime.now(UTC)
+
+
+def actions_token(secret_key: str) -> str:
+    """What Rasa shows when it calls `/actions`."""
+    return hmac.new(secret_key.encode(), b"actions", hashlib.sha256).hexdigest()
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """The parts of a running service, for the app and for whoever looks inside."""
+
+    settings: Settings
+    database: Database
+    bell: Bell
+    systems: Systems
+    rasa: Rasa
+    queue: TicketQueue
+    conversations: Conversations
+    channels: tuple[Channel, ...]
+    outbox: Outbox
+    users: Users
+
+
+def assemble(settings: Settings) -> Bridge:
+    """Make every part; nothing runs yet. Raises `ValueError`, `NoModel` or `TaxonomyError` for what cannot work."""
+    safety.words()
+    database, bell = Database(settings.database_url), Bell()
+    systems: Systems = (
+        HttpSystems(settings.utility_api_base, settings.utility_api_token)
+        if settings.utility_api_base
+        else SampleSystems(now)
+    )
+    rasa = Rasa(settings.dialogue_url)
+    classifier = OnnxClassifier(Registry("triage").current())
+    queue = TicketQueue(database, classifier, Taxonomy.load(), bell, now)
+    dialogue: Dialogue = rasa
+    conversations = Conversations(database, dialogue, queue, bell)
+    queue.attach(conversations)
+    channels: tuple[Channel, ...] = (Webchat(conversations, bell, settings.secret_key, queue.position),)
+    return Bridge(
+        settings, database, bell, systems, rasa, queue, conversations, channels,
+        Outbox(database, channels, bell), Users(database, settings.secret_key),
+    )  # fmt: skip
+
+
+def build(bridge: Bridge) -> FastAPI:
+    """One app of channels, actions, desk and health; starting it migrates, recovers and begins delivery."""
+    settings = bridge.settings
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await bridge.database.migrate()
+        await bridge.users.ensure_admin(settings.admin_password, print)
+        delivery = asyncio.create_task(bridge.outbox.run())
+        recovery = asyncio.create_task(_recover(bridge))
+        yield
+        for task in (recovery, delivery):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await bridge.conversations.settle()
+        await bridge.rasa.close()
+        await bridge.systems.close()
+        await bridge.database.close()
+
+    verification = Verification(bridge.database, bridge.systems, now)
+    actions = all_actions(
+        bridge.systems, verification, bridge.queue, bridge.conversations, now, environment.HERE / "rules"
+    )
+    app = FastAPI(title="Dianqiao 电桥", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
+    for channel in bridge.channels:
+        app.router.routes.extend(channel.routes(bridge.conversations.accept))
+    app.router.routes.extend(action_routes(actions, actions_token(settings.secret_key)))
+    desk_routes(app, bridge.queue, bridge.conversations, bridge.database, bridge.bell, bridge.users)
+    app.router.routes.extend(_health(bridge))
+    return app
+
+
+async def _recover(bridge: Bridge) -> None:
+    """Answer what was stored before a crash, once Rasa is there or has had its time."""
+    waiting = await bridge.conversations.unanswered()
+    if not waiting:
+        return
+    log.warning("%d conversations were left without an answer; answering them now", len(waiting))
+    for _ in range(60):
+        try:
+            await bridge.rasa.ready()
+            break
+        except Exception:
+            await asyncio.sleep(1)
+    await asyncio.gather(*(bridge.conversations.answer(conversation) for conversation in waiting))
+
+
+def _health(bridge: Bridge) -> list[Route]:
+    checks: dict[str, Callable[[], Awaitable[object]]] = {"database": bridge.database.ping, "dialogue": bridge.rasa.ready}
+
+    async def live(request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def ready(request: Request) -> Response:
+        found = {}
+        for name, check in checks.items():
+            try:
+                async with asyncio.timeout(2):
+                    await check()
+                found[name] = "ok"
+            except Exception as failure:
+                found[name] = f"{type(failure).__name__}: {failure}"[:200]
+        well = all(state == "ok" for state in found.values())
+        return JSONResponse({"status": "ok" if well else "not ready", **found}, status_code=200 if well else 503)
+
+    async def metrics(request: Request) -> Response:
+        return PlainTextResponse(generate_latest(REGISTRY), media_type="text/plain; version=0.0.4")
+
+    return [Route("/livez", live), Route("/readyz", ready), Route("/metrics", metrics)]
