@@ -34,6 +34,7 @@ from bot.rasa import Rasa
 from bot.settings import Settings
 from channels.webchat.channel import Webchat
 from models import Registry
+from triage.board import Board
 from triage.classifier import OnnxClassifier
 from triage.desk.auth import Users
 from triage.desk.routes import desk_routes
@@ -62,6 +63,7 @@ class Bridge:
     bell: Bell
     systems: Systems
     rasa: Rasa
+    taxonomy: Taxonomy
     queue: TicketQueue
     conversations: Conversations
     channels: tuple[Channel, ...]
@@ -80,13 +82,14 @@ def assemble(settings: Settings) -> Bridge:
     )
     rasa = Rasa(settings.dialogue_url)
     classifier = OnnxClassifier(Registry("triage").current())
-    queue = TicketQueue(database, classifier, Taxonomy.load(), bell, now)
+    taxonomy = Taxonomy.load()
+    queue = TicketQueue(database, classifier, taxonomy, bell, now)
     dialogue: Dialogue = rasa
     conversations = Conversations(database, dialogue, queue, bell)
     queue.attach(conversations)
     channels: tuple[Channel, ...] = (Webchat(conversations, bell, settings.secret_key, queue.position),)
     return Bridge(
-        settings, database, bell, systems, rasa, queue, conversations, channels,
+        settings, database, bell, systems, rasa, taxonomy, queue, conversations, channels,
         Outbox(database, channels, bell), Users(database, settings.secret_key),
     )  # fmt: skip
 
@@ -119,7 +122,8 @@ def build(bridge: Bridge) -> FastAPI:
     for channel in bridge.channels:
         app.router.routes.extend(channel.routes(bridge.conversations.accept))
     app.router.routes.extend(action_routes(actions, actions_token(settings.secret_key)))
-    desk_routes(app, bridge.queue, bridge.conversations, bridge.database, bridge.bell, bridge.users)
+    board = Board(bridge.database, now)
+    desk_routes(app, bridge.queue, bridge.conversations, board, bridge.bell, bridge.users, bridge.taxonomy)
     app.router.routes.extend(_health(bridge))
     return app
 
@@ -140,7 +144,10 @@ async def _recover(bridge: Bridge) -> None:
 
 
 def _health(bridge: Bridge) -> list[Route]:
-    checks: dict[str, Callable[[], Awaitable[object]]] = {"database": bridge.database.ping, "dialogue": bridge.rasa.ready}
+    checks: dict[str, Callable[[], Awaitable[object]]] = {
+        "database": bridge.database.ping,
+        "dialogue": bridge.rasa.ready,
+    }
 
     async def live(request: Request) -> Response:
         return JSONResponse({"status": "ok"})

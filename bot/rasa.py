@@ -26,9 +26,7 @@ class Rasa:
         Text that begins with "/" would be an intent to Rasa: only a payload we offered goes through as one.
         """
         message = payload or escape(text)
-        answer = await self._http.post(
-            "/webhooks/rest/webhook", json={"sender": str(conversation), "message": message}
-        )
+        answer = await self._http.post("/webhooks/rest/webhook", json={"sender": str(conversation), "message": message})
         answer.raise_for_status()
         return turn(answer.json())
 

@@ -426,7 +426,9 @@ class TicketQueue:
             await self.conversations.take(session, row.conversation_id)
         return row
 
-    def _event(self, session: AsyncSession, row: TicketRow, kind: str, actor: str, detail: Mapping[str, object]) -> None:
+    def _event(
+        self, session: AsyncSession, row: TicketRow, kind: str, actor: str, detail: Mapping[str, object]
+    ) -> None:
         now = self._clock()
         row.version += 1
         row.updated_at = now

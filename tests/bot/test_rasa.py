@@ -28,9 +28,7 @@ def test_cards_join_their_text_and_a_handoff_ends_the_turn() -> None:
         {"recipient_id": "1", "custom": {"card": card}},
         {"recipient_id": "1", "custom": {"handoff": "customer asked"}},
     ]
-    assert turn(answers) == Turn(
-        (Outbound("您的账单", (Button("转人工", "/request_human"),), card),), "customer asked"
-    )
+    assert turn(answers) == Turn((Outbound("您的账单", (Button("转人工", "/request_human"),), card),), "customer asked")
     assert turn([]) == Turn(())
     with pytest.raises(ValueError, match="dict instead of a list"):
         turn({"status": "failure"})  # type: ignore[arg-type]
