@@ -147,8 +147,18 @@ def _maybe_time(row: Row, name: str) -> datetime | None:
 
 
 def _account(row: Row) -> Account:
-    words = [_text(row, n) for n in "account_no holder phone address area_id kind tariff status".split()]
-    return Account(*words, balance=_exact(row, "balance"), as_of=_time(row, "as_of"))
+    return Account(
+        account_no=_text(row, "account_no"),
+        holder=_text(row, "holder"),
+        phone=_text(row, "phone"),
+        address=_text(row, "address"),
+        area_id=_text(row, "area_id"),
+        kind=_text(row, "kind"),
+        tariff=_text(row, "tariff"),
+        status=_text(row, "status"),
+        balance=_exact(row, "balance"),
+        as_of=_time(row, "as_of"),
+    )
 
 
 def _line(row: Row) -> BillLine:
@@ -160,10 +170,13 @@ def _bill(row: Row) -> Bill:
     datetime.strptime(month, "%Y-%m")
     if not isinstance(row["paid"], bool):
         raise TypeError("paid must be true or false")
-    numbers = [_exact(row, name) for name in "kwh peak_kwh valley_kwh amount late_fee".split()]
     return Bill(
-        month,
-        *numbers,
+        month=month,
+        kwh=_exact(row, "kwh"),
+        peak_kwh=_exact(row, "peak_kwh"),
+        valley_kwh=_exact(row, "valley_kwh"),
+        amount=_exact(row, "amount"),
+        late_fee=_exact(row, "late_fee"),
         due_date=date.fromisoformat(_text(row, "due_date")),
         paid=row["paid"],
         paid_at=_maybe_time(row, "paid_at"),

@@ -154,7 +154,7 @@ def desk_routes(
     ) -> dict[str, Any]:  # fmt: skip
         wanted = Filter(status, category, priority, team, assignee, q)
         try:
-            items, more = await board.list(wanted, cursor, limit)
+            items, more = await board.page(wanted, cursor, limit)
         except WrongCursor as error:
             raise HTTPException(422, str(error)) from error
         return {"items": items, "next_cursor": more, "counts": await board.counts()}
