@@ -33,7 +33,7 @@ def last_four(text: str) -> str | None:
     runs = re.findall(r"\d+", read)
     for run in runs:
         if len(run) == 4 or (len(run) == 11 and run.startswith("1")):
-            return run[-4:]
+            return str(run[-4:])
     return None
 
 

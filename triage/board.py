@@ -44,7 +44,7 @@ class Board:
         self._database = database
         self._clock = clock
 
-    async def list(
+    async def page(
         self, wanted: Filter, cursor: str | None = None, limit: int = 50
     ) -> tuple[Sequence[dict[str, Any]], str | None]:
         """Tickets by priority, then due time, then age, and the cursor of the next page; raises `WrongCursor`."""
