@@ -11,7 +11,7 @@ import uvicorn
 from bot.app import Bridge, actions_token, assemble, build
 from bot.dialogue import environment
 from bot.rasa_process import RasaProcess
-from bot.settings import RASA_PORT, Settings, WrongSetting, child_environment
+from bot.settings import Settings, WrongSetting, child_environment
 
 READY_WITHIN = 180
 
@@ -31,7 +31,7 @@ async def serve(bridge: Bridge) -> None:
                 "ACTIONS_TOKEN": actions_token(settings.secret_key),
             }
         )
-        command = environment.serve_command(RASA_PORT, environment.model())
+        command = environment.serve_command(settings.rasa_port, environment.model())
         tasks.append(asyncio.create_task(RasaProcess(command, child, settings.var / "rasa.log").run()))
     try:
         await server.serve()

@@ -13,7 +13,6 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 ROOT = Path(__file__).parents[1]
-RASA_PORT = 5005
 
 
 class WrongSetting(ValueError):
@@ -35,6 +34,7 @@ class Settings:
     public_url: str
     admin_password: str | None
     rasa_url: str | None
+    rasa_port: int
     utility_api_base: str | None
     utility_api_token: str
     var: Path
@@ -42,7 +42,7 @@ class Settings:
     @property
     def dialogue_url(self) -> str:
         """Where Rasa answers."""
-        return self.rasa_url or f"http://127.0.0.1:{RASA_PORT}"
+        return self.rasa_url or f"http://127.0.0.1:{self.rasa_port}"
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -50,7 +50,7 @@ class Settings:
         given = {name: value.strip() for name, value in environment.items() if value.strip()}
         var = Path(given.get("VAR_DIR", ROOT / "var"))
         var.mkdir(parents=True, exist_ok=True)
-        port = _port(given.get("PORT", "8000"))
+        port = _port("PORT", given.get("PORT", "8000"))
         return cls(
             host=given.get("HOST", "0.0.0.0"),
             port=port,
@@ -59,6 +59,7 @@ class Settings:
             public_url=_url("PUBLIC_URL", given.get("PUBLIC_URL", f"http://127.0.0.1:{port}")),
             admin_password=_password(given.get("ADMIN_PASSWORD")),
             rasa_url=_url("RASA_URL", given["RASA_URL"]) if "RASA_URL" in given else None,
+            rasa_port=_port("RASA_PORT", given.get("RASA_PORT", "5005")),
             utility_api_base=_url("UTILITY_API_BASE", given["UTILITY_API_BASE"])
             if "UTILITY_API_BASE" in given
             else None,
@@ -67,9 +68,9 @@ class Settings:
         )
 
 
-def _port(value: str) -> int:
+def _port(name: str, value: str) -> int:
     if not value.isascii() or not value.isdigit() or not 0 < int(value) < 65536:
-        raise WrongSetting(f"PORT is {value!r}: give a number from 1 to 65535")
+        raise WrongSetting(f"{name} is {value!r}: give a number from 1 to 65535")
     return int(value)
 
 

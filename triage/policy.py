@@ -55,6 +55,8 @@ def assess(prediction: Prediction, text: str, facts: Facts, taxonomy: Taxonomy, 
     if facts.earlier_tickets >= 2:
         reasons.append(f"近期第{facts.earlier_tickets + 1}次反映")
         priority = min(priority, "P2")
+    if facts.handoff is not None:
+        priority = min(priority, "P3")
     if facts.handoff == "bot unavailable":
         reasons.append("机器人故障时转入")
     promise = taxonomy.priorities[priority]
@@ -62,7 +64,7 @@ def assess(prediction: Prediction, text: str, facts: Facts, taxonomy: Taxonomy, 
         category,
         priority,
         taxonomy.categories[category].team,
-        now + promise.first_response,
+        now + (promise.first_response if facts.handoff is None else min(promise.first_response, taxonomy.waiting)),
         _resolve(promise, now),
         tuple(reasons),
     )

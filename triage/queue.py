@@ -363,7 +363,7 @@ class TicketQueue:
         return "\n".join(reversed(list(rows)))
 
     def _promise(self, ticket: TicketRow) -> str:
-        wait = self._taxonomy.priorities[ticket.priority].first_response
+        wait = ticket.first_response_due - ticket.created_at
         minutes = int(wait.total_seconds() // 60)
         span = f"{minutes}分钟" if minutes < 120 else f"{minutes // 60}小时"
         due = ticket.resolve_due.astimezone(SHANGHAI)

@@ -54,6 +54,7 @@ class Taxonomy:
     teams: Mapping[str, str]
     priorities: Mapping[str, Promise]
     raises: tuple[Raise, ...]
+    waiting: timedelta
 
     @classmethod
     def load(cls, file: Path = FILE) -> Taxonomy:
@@ -65,6 +66,7 @@ class Taxonomy:
                 data["teams"],
                 {key: _promise(value) for key, value in data["priorities"].items()},
                 tuple(Raise(r["to"], r["reason"], re.compile(r["words"])) for r in data["raises"]),
+                timedelta(minutes=data["waiting_first_response"]),
             )
         except (KeyError, TypeError, re.error) as error:
             raise TaxonomyError(f"{file.name}: {error!r}") from error

@@ -1,7 +1,5 @@
 """The desk's API and page; `desk_routes` adds them to the app."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import AsyncIterator
