@@ -56,12 +56,12 @@ class ValidateAccountForm(FormValidationAction):
             return [*events, SlotSet("topic", STOPPED), SlotSet("requested_slot", None)]
         number = number or (None if asked != "phone_last4" else tracker.get_slot("account_no"))
         if number is None:
-            if asked == "account_no" and about not in TOPICS:
-                dispatcher.utter_message(response="utter_account_no_wrong")
+            again = asked == "account_no" and about not in TOPICS
+            dispatcher.utter_message(response="utter_account_no_wrong" if again else "utter_which_account")
             return [*events, *_ask("account_no", None)]
         if ending is None:
-            if asked == "phone_last4":
-                dispatcher.utter_message(response="utter_phone_last4_wrong")
+            again = asked == "phone_last4"
+            dispatcher.utter_message(response="utter_phone_last4_wrong" if again else "utter_which_phone")
             return [*events, *_ask("phone_last4", number)]
         return events + await self._verify(dispatcher, who, number, ending)
 

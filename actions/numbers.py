@@ -19,22 +19,26 @@ def plain(text: str) -> str:
 
 def account_no(text: str) -> str | None:
     """The account number 户号 in a message: 10 to 16 digits, perhaps with spaces or hyphens; None if there is none."""
-    read = plain(text)
-    for candidate in (read, re.sub(r"(?<=\d)[\s-]+(?=\d)", "", read)):
-        found = re.search(r"(?<!\d)\d{10,16}(?!\d)", candidate)
-        if found:
-            return str(found.group())
-    return None
+    return _split(text)[0]
 
 
 def last_four(text: str) -> str | None:
     """The last four digits of a phone: given alone, or as the end of a whole mobile number; None if unclear."""
-    read = re.sub(r"(?<=\d)[\s-]+(?=\d)", "", plain(text))
-    runs = re.findall(r"\d+", read)
-    for run in runs:
+    for run in re.findall(r"\d+", _split(text)[1]):
         if len(run) == 4 or (len(run) == 11 and run.startswith("1")):
             return str(run[-4:])
     return None
+
+
+def _split(text: str) -> tuple[str | None, str]:
+    """The account number, and what is left of the text without it."""
+    read = plain(text)
+    joined = re.sub(r"(?<=\d)[\s-]+(?=\d)", "", read)
+    for candidate in (read, joined):
+        found = re.search(r"(?<!\d)\d{10,16}(?!\d)", candidate)
+        if found:
+            return str(found.group()), candidate[: found.start()] + " " + candidate[found.end() :]
+    return None, joined
 
 
 def month(text: str, today: date) -> str | None:

@@ -65,8 +65,8 @@ class ValidateOutageForm(FormValidationAction):
         if len(areas) > 1:
             buttons = [{"title": a.name, "payload": f'/inform{{"area":"{a.name}"}}'} for a in areas[:MOST_CHOICES]]
             dispatcher.utter_message(response="utter_area_choose", buttons=buttons)
-        elif asked or named:
-            dispatcher.utter_message(response="utter_area_unknown")
+        else:
+            dispatcher.utter_message(response="utter_area_unknown" if asked or named else "utter_which_area")
         return [*events, SlotSet("area", None), SlotSet("requested_slot", "area")]
 
     async def _areas(self, tracker: Tracker, query: str | None) -> Sequence[Area]:

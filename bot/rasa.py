@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
+from opencc import OpenCC
 
 from bot.message import Button, Outbound, Turn
 
 LONGEST_TEXT = 500
+_SIMPLIFIED = OpenCC("t2s")
 
 
 class Rasa:
@@ -46,8 +48,8 @@ class Rasa:
 
 
 def escape(text: str) -> str:
-    """What Rasa may read as text: no leading slash, no control characters, at most `LONGEST_TEXT` characters."""
-    plain = "".join(c if c.isprintable() else " " for c in text[:LONGEST_TEXT]).strip()
+    """What Rasa may read as text: simplified, no leading slash, no control characters, at most `LONGEST_TEXT` characters."""
+    plain = "".join(c if c.isprintable() else " " for c in _SIMPLIFIED.convert(text[:LONGEST_TEXT])).strip()
     return "／" + plain[1:] if plain.startswith("/") else plain or "？"
 
 

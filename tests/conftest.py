@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, make_url
 
+from bot.dialogue import environment
 from tests import postgres
+from tests.product import Product
+from triage import training
 
 _numbers = count(1)
 
@@ -49,3 +52,14 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[],
         return url
     numbers = count(1)
     return lambda: f"sqlite+aiosqlite:///{tmp_path / f'bridge{next(numbers)}.db'}"
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """The product, running with a real Rasa; one for the whole run."""
+    environment.prepare()
+    training.ensure()
+    running = Product(tmp_path_factory.mktemp("product"))
+    running.start()
+    yield running
+    running.stop()
