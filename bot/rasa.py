@@ -48,7 +48,7 @@ class Rasa:
 
 
 def escape(text: str) -> str:
-    """What Rasa may read as text: simplified, no leading slash, no control characters, at most `LONGEST_TEXT` characters."""
+    """What Rasa may read: simplified, no leading slash, no control characters, at most `LONGEST_TEXT` long."""
     plain = "".join(c if c.isprintable() else " " for c in _SIMPLIFIED.convert(text[:LONGEST_TEXT])).strip()
     return "／" + plain[1:] if plain.startswith("/") else plain or "？"
 

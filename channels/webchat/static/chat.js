@@ -2,9 +2,15 @@
 const $ = (id) => document.getElementById(id);
 const log = $("log"), text = $("text"), form = $("form");
 const NAMES = { bot: "小桥（智能客服）", agent: "人工客服", system: "" };
+// a frame on a foreign page may be denied storage: then things last as long as the page
+const store = (() => {
+  try { return window.localStorage; } catch { /* denied */ }
+  const kept = new Map();
+  return { getItem: (name) => kept.get(name) ?? null, setItem: (name, value) => kept.set(name, String(value)), removeItem: (name) => kept.delete(name) };
+})();
 const shown = new Map();
-const unsent = new Map(Object.entries(JSON.parse(localStorage.getItem("unsent") || "{}")));
-let token = localStorage.getItem("token"), socket = null, last = 0, wait = 500, quietTimer = 0, typedAt = 0;
+const unsent = new Map(Object.entries(JSON.parse(store.getItem("unsent") || "{}")));
+let token = store.getItem("token"), socket = null, last = 0, wait = 500, quietTimer = 0, typedAt = 0;
 
 function element(name, className, content) {
   const made = document.createElement(name);
@@ -13,7 +19,7 @@ function element(name, className, content) {
   return made;
 }
 
-function keep() { localStorage.setItem("unsent", JSON.stringify(Object.fromEntries(unsent))); }
+function keep() { store.setItem("unsent", JSON.stringify(Object.fromEntries(unsent))); }
 
 function clock(at) {
   const time = new Date(at), today = new Date().toDateString() === time.toDateString();
@@ -132,7 +138,7 @@ function receive(frame) {
     clearTimeout(quietTimer);
     quietTimer = setTimeout(hideTyping, frame.ttl * 1000);
   } else if (frame.type === "error") {
-    if (frame.code === "no_identity") { localStorage.removeItem("token"); token = null; } else failed(frame.text);
+    if (frame.code === "no_identity") { store.removeItem("token"); token = null; } else failed(frame.text);
   }
 }
 
@@ -142,7 +148,7 @@ async function connect() {
     if (!answer.ok) throw new Error(answer.status);
     const fresh = (await answer.json()).token;
     token = fresh;
-    localStorage.setItem("token", token);
+    store.setItem("token", token);
   } catch { return later(); }
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   socket = new WebSocket(`${scheme}://${location.host}/chat/ws?token=${encodeURIComponent(token)}&after=${last}`);
@@ -172,7 +178,7 @@ form.addEventListener("submit", (event) => {
   if (!said) return;
   send({ type: "message", text: said }, said);
   text.value = "";
-  localStorage.removeItem("draft");
+  store.removeItem("draft");
   fit();
 });
 text.addEventListener("keydown", (event) => {
@@ -181,7 +187,7 @@ text.addEventListener("keydown", (event) => {
 });
 text.addEventListener("input", () => {
   fit();
-  localStorage.setItem("draft", text.value);
+  store.setItem("draft", text.value);
   if (Date.now() - typedAt > 3000 && socket && socket.readyState === WebSocket.OPEN) { typedAt = Date.now(); socket.send('{"type":"typing"}'); }
 });
 $("welcome").addEventListener("click", (event) => {
@@ -192,11 +198,11 @@ $("size").addEventListener("click", () => large(!document.documentElement.classL
 function large(on) {
   document.documentElement.classList.toggle("large", on);
   $("size").setAttribute("aria-pressed", on);
-  localStorage.setItem("large", on ? "1" : "");
+  store.setItem("large", on ? "1" : "");
 }
 
-large(Boolean(localStorage.getItem("large")));
-text.value = localStorage.getItem("draft") || "";
+large(Boolean(store.getItem("large")));
+text.value = store.getItem("draft") || "";
 for (const [id, { title }] of unsent) { const row = pendingRow(id, title); shown.set(id, row); log.append(row); }
 fit();
 connect();
