@@ -33,7 +33,7 @@ LONGEST_TEXT = 10_000
 LONGEST_ID = 64
 LOOK_EVERY = 2.0
 LONGEST_WAIT = 50.0
-MESSAGES_A_MINUTE = 40
+MESSAGES_A_MINUTE = 60
 SESSIONS_A_MINUTE = 60
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss:; "
