@@ -403,12 +403,15 @@ class TicketQueue:
         if row is None:
             raise NoTicket(f"没有工单 {id}")
         if version is not None and version != row.version:
-            changes = await session.scalars(
+            found = await session.scalars(
                 select(TicketEventRow)
                 .where(TicketEventRow.ticket_id == id, TicketEventRow.version > version)
                 .order_by(TicketEventRow.id)
             )
-            raise StaleTicket(list(changes))
+            changes = list(found)
+            # the rollback that follows would otherwise take their values away
+            session.expunge_all()
+            raise StaleTicket(changes)
         return row
 
     async def _open_ticket(self, session: AsyncSession, id: int, version: int | None) -> TicketRow:

@@ -55,7 +55,7 @@ def memory(group: int) -> dict[str, float]:
 
 
 async def measure(turn: Callable[[int], Awaitable[None]]) -> dict[str, float]:
-    """Turns a second and percentiles in ms, `AT_ONCE` customers, each waiting for the answer before the next question."""
+    """Turns a second and percentiles in ms; `AT_ONCE` customers, each waits for its answer before it asks again."""
     seconds: list[float] = []
 
     async def customer(index: int) -> None:
@@ -139,7 +139,7 @@ async def stock(folder: Path) -> dict[str, Any]:
     with (folder / "run.log").open("wb") as log:
         server = subprocess.Popen(
             [str(bin / "rasa"), "run", "--enable-api", "-i", "127.0.0.1", "-p", str(port)],
-            cwd=folder, env=settings, stdout=log, stderr=log, start_new_session=True,
+            cwd=folder, env=settings, stdout=log, stderr=log, process_group=0,
         )  # fmt: skip
         actor = subprocess.Popen(
             [str(bin / "python"), "-m", "rasa_sdk", "--actions", "actions", "-p", str(actions)],

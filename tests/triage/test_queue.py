@@ -1,0 +1,185 @@
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bot.bell import Bell
+from bot.conversation import Conversations
+from bot.database import Database
+from bot.message import Inbound, Owner, Speaker
+from tests.fakes import ScriptedDialogue
+from triage.board import Board, Filter
+from triage.classifier import Prediction
+from triage.queue import IllegalMove, NoTicket, StaleTicket, TicketQueue
+from triage.taxonomy import Taxonomy
+from triage.ticket import Status
+
+Url = Callable[[], str]
+NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
+
+
+class WordClassifier:
+    """Reads the priority from the text's first word: a real class that needs no model."""
+
+    version = "words-1"
+
+    def classify(self, texts: Sequence[str]) -> list[Prediction]:
+        return [
+            Prediction("metering", 0.9, {"metering": 0.9, "other": 0.1}, text[:2] if text[:1] == "P" else "P3")
+            for text in texts
+        ]
+
+
+class Stage:
+    def __init__(self, url: str) -> None:
+        self.now = NOW
+        self.database, self.bell = Database(url), Bell()
+        self.queue = TicketQueue(self.database, WordClassifier(), Taxonomy.load(), self.bell, lambda: self.now)
+        self.conversations = Conversations(self.database, ScriptedDialogue(), self.queue, self.bell)
+        self.queue.attach(self.conversations)
+        self.board = Board(self.database, lambda: self.now)
+
+    async def file(self, sender: str, text: str) -> str:
+        """A complaint as the dialogue files it: during its turn."""
+        receipt = await self.conversations.receive(Inbound("web", sender, f"{text}-{self.now}", text, self.now))
+        opened = await self.queue.file(receipt.conversation, text, None)
+        await self.conversations.answer(receipt.conversation)
+        return opened.number
+
+    async def hand_off(self, sender: str, *texts: str) -> int:
+        for text in (*texts, "转人工"):
+            receipt = await self.conversations.receive(Inbound("web", sender, f"{text}-{self.now}", text, self.now))
+            await self.conversations.answer(receipt.conversation)
+        return receipt.conversation
+
+
+def run(url: str, scene: Callable[[Stage], Awaitable[None]]) -> None:
+    async def play() -> None:
+        stage = Stage(url)
+        await stage.database.migrate()
+        try:
+            await scene(stage)
+            await stage.conversations.settle()
+        finally:
+            await stage.database.close()
+
+    asyncio.run(play())
+
+
+def test_a_handoff_opens_one_ticket_from_what_the_customer_said(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        conversation = await stage.hand_off("a", "电表走得太快")
+        items, _ = await stage.board.page(Filter())
+        assert len(items) == 1
+        assert items[0]["text"] == "电表走得太快\n转人工"
+        assert items[0]["number"].startswith("DQ261124") and items[0]["team"] == "metering"
+        assert items[0]["first_response_due"] == (NOW + timedelta(minutes=10)).isoformat()
+        assert items[0]["number"] in (await stage.conversations.messages(conversation))[-1].text
+        assert await stage.queue.position(conversation) == 0
+
+    run(database_url(), scene)
+
+
+def test_filing_the_same_message_again_gives_the_same_ticket(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.conversations.receive(Inbound("web", "a", "1", "抄表抄错了", NOW))
+        first = await stage.queue.file(1, "抄表抄错了", None)
+        assert await stage.queue.file(1, "抄表抄错了", None) == first
+        assert len((await stage.board.page(Filter()))[0]) == 1
+        assert await stage.conversations.owner(1) is Owner.BOT
+
+    run(database_url(), scene)
+
+
+def test_the_whole_life_of_a_ticket(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        conversation = await stage.hand_off("a")
+        queue = stage.queue
+        ticket = await queue.claim_next("li")
+        assert ticket is not None and ticket.assignee == "li"
+        assert await stage.conversations.owner(conversation) is Owner.AGENT
+        with pytest.raises(IllegalMove, match="li"):
+            await queue.claim(ticket.id, "wang")
+        with pytest.raises(IllegalMove, match="li"):
+            await queue.reply(ticket.id, "wang", "您好")
+        replied = await queue.reply(ticket.id, "li", "您好", version=ticket.version)
+        assert replied.status == Status.WAITING_CUSTOMER
+        with pytest.raises(StaleTicket) as stale:
+            await queue.note(ticket.id, "wang", "看看", version=ticket.version)
+        assert [change.kind for change in stale.value.changes] == ["reply"]
+        await stage.conversations.receive(Inbound("web", "a", "more", "还有一事", NOW))
+        await stage.conversations.answer(conversation)
+        assert (await stage.board.ticket(ticket.id))[0].status == Status.ASSIGNED
+        await queue.resolve(ticket.id, "li", "已更换电表")
+        assert await stage.conversations.owner(conversation) is Owner.BOT
+        last = (await stage.conversations.messages(conversation))[-1]
+        assert last.speaker is Speaker.SYSTEM and "已更换电表" in last.text
+        with pytest.raises(IllegalMove):
+            await queue.resolve(ticket.id, "li", "再次")
+        reopened = await queue.reopen(ticket.id, "wang", "又坏了")
+        assert reopened.status == Status.REOPENED and reopened.assignee is None
+        with pytest.raises(NoTicket):
+            await queue.claim(99, "li")
+
+    run(database_url(), scene)
+
+
+def test_two_agents_never_get_the_same_ticket(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        for sender in range(12):
+            await stage.file(str(sender), f"P{sender % 4 + 1} 事情{sender}")
+        claimed = await asyncio.gather(*(stage.queue.claim_next(f"agent{n % 4}") for n in range(20)))
+        ids = [ticket.id for ticket in claimed if ticket is not None]
+        assert len(ids) == len(set(ids)) == 12
+        assert claimed.count(None) == 8
+
+    run(database_url(), scene)
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(arrivals=st.lists(st.tuples(st.sampled_from(["P2", "P3", "P4"]), st.integers(0, 300)), min_size=1, max_size=8))
+def test_the_queue_is_worked_by_priority_then_due_time(database_url: Url, arrivals: list[tuple[str, int]]) -> None:
+    async def scene(stage: Stage) -> None:
+        for index, (priority, minutes) in enumerate(arrivals):
+            stage.now = NOW + timedelta(minutes=minutes)
+            await stage.file(str(index), f"{priority} 事情{index}")
+        order = []
+        while (ticket := await stage.queue.claim_next("li")) is not None:
+            order.append((ticket.priority, ticket.first_response_due))
+        assert order == sorted(order)
+        paged: list[int] = []
+        cursor = None
+        while True:
+            items, cursor = await stage.board.page(Filter(), cursor, 3)
+            paged += [item["id"] for item in items]
+            if cursor is None:
+                break
+        assert len(paged) == len(set(paged)) == len(arrivals)
+
+    run(database_url(), scene)
+
+
+def test_an_urged_ticket_moves_up_but_never_to_p1(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        number = await stage.file("a", "P3 电费不对")
+        for _ in range(3):
+            urged = await stage.queue.urge(1)
+            assert urged is not None and urged.number == number
+        items, _ = await stage.board.page(Filter())
+        assert (items[0]["priority"], items[0]["urged"]) == ("P2", 3)
+        assert await stage.queue.urge(2) is None
+
+    run(database_url(), scene)
+
+
+def test_personal_data_is_masked_in_lists(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.file("a", "我电话13812345678，户号3310000017，住3幢1单元502室，电表坏了")
+        items, _ = await stage.board.page(Filter())
+        for secret in ("13812345678", "3310000017", "502"):
+            assert secret not in items[0]["summary"] and secret not in items[0]["text"]
+
+    run(database_url(), scene)
