@@ -18,6 +18,7 @@ from bot.message import Button, Outbound
 MAX_TRIES = 8
 FIRST_WAIT = 2.0
 LOOK_EVERY = 2.0
+STOP_WAIT = 5.0
 BATCH = 200
 
 log = logging.getLogger(__name__)
@@ -46,11 +47,20 @@ class Outbox:
         self._bell = bell
 
     async def run(self) -> None:
-        """Send until cancelled: at each ring of "outbox", and every two seconds."""
+        """Send until cancelled: at each ring of "outbox", and every two seconds.
+
+        What is being sent when the cancel comes is sent and marked to its end (at most `STOP_WAIT` seconds),
+        so that an orderly stop doubles nothing.
+        """
         with self._bell.listen("outbox") as rings:
             while True:
+                flush = asyncio.create_task(self.flush())
                 try:
-                    await self.flush()
+                    await asyncio.shield(flush)
+                except asyncio.CancelledError:
+                    await asyncio.wait([flush], timeout=STOP_WAIT)
+                    flush.cancel()
+                    raise
                 except Exception:
                     log.exception("the outbox could not read or mark its messages; trying again")
                     await asyncio.sleep(LOOK_EVERY)

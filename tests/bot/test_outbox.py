@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import pytest
@@ -107,5 +108,24 @@ def test_a_running_outbox_sends_when_the_bell_rings(database_url: Callable[[], s
             while not stage.channel.sent:
                 await asyncio.sleep(0.01)
         running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+    run(database_url(), scene)
+
+
+def test_a_stop_in_the_middle_of_sending_marks_what_was_sent(database_url: Callable[[], str]) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.channel.delay = 0.2
+        running = asyncio.create_task(stage.outbox.run())
+        await stage.say("一")
+        async with asyncio.timeout(5):
+            while not stage.channel.started:
+                await asyncio.sleep(0.01)
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        assert len(stage.channel.sent) == 1
+        assert await stage.outbox.flush() == 0
 
     run(database_url(), scene)
