@@ -58,17 +58,21 @@ class RememberingDesk:
 
 
 class RememberingChannel:
-    """Remembers what it sent; `failures` are raised first, one for each try."""
+    """Remembers what it sent; `failures` are raised first, one for each try; sending takes `delay` seconds."""
 
     def __init__(self, name: str = "web") -> None:
         self.name = name
         self.sent: list[tuple[str, str]] = []
         self.failures: list[Exception] = []
+        self.delay = 0.0
+        self.started = 0
 
     def routes(self, receive: Receive) -> Sequence[BaseRoute]:
         return []
 
     async def send(self, recipient: str, message: Outbound) -> None:
+        self.started += 1
+        await asyncio.sleep(self.delay)
         if self.failures:
             raise self.failures.pop(0)
         self.sent.append((recipient, message.text))
