@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
+from actions.areas import match
 from actions.sample_city import City, Seedling
 from actions.systems import (
     Account,
@@ -20,10 +20,6 @@ from actions.systems import (
 )
 from actions.tariff import load
 
-MOST = 10
-_WRAPPING = re.compile(
-    r"我家|我们|我|住在|家住|位于|这边|那边|的|在|是|停电了?|没电了?|附近|江临市|江临|市|[，。！？、\s,.!?]"
-)
 
 
 class SampleSystems:
@@ -64,13 +60,8 @@ class SampleSystems:
         return self._now().payments(one) if one else []
 
     async def areas(self, query: str) -> Sequence[Area]:
-        """See `OutageSystem.areas`: the name within the text, the text within the name, then shared parts."""
-        wanted = _WRAPPING.sub("", query)
-        if len(wanted) < 2:
-            return []
-        scored = [(_likeness(wanted, area.name), area) for area in self._now().areas]
-        best = max(score for score, _ in scored)
-        return [area for score, area in scored if score == best][:MOST] if best >= 2 else []
+        """See `OutageSystem.areas` and `actions.areas.match`."""
+        return match(query, self._now().areas)
 
     async def outages(self, area_id: str) -> Sequence[Outage]:
         """See `OutageSystem.outages`."""

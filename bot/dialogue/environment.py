@@ -57,16 +57,18 @@ def find_python() -> str:
 
 def install() -> None:
     """Make `.venv-dialogue` hold exactly the lock file; raises `NoPython` or `CalledProcessError`."""
-    stamp, wanted = VENV / ".installed", _digest([LOCK])
+    stamp, wanted = VENV / ".installed-from", _digest([LOCK])
     if stamp.exists() and stamp.read_text() == wanted:
         return
     print("[2/4] Installing the dialogue environment (Rasa on Python 3.10, 2 GB) ...", flush=True)
-    python, uv, begun = find_python(), _uv(), time.monotonic()
-    shutil.rmtree(VENV, ignore_errors=True)
-    subprocess.run([uv, "venv", "--quiet", "--python", python, str(VENV)], check=True)
+    uv, begun = _uv(), time.monotonic()
+    if not _runs(str(VENV / "bin" / "python")):
+        python = find_python()
+        shutil.rmtree(VENV, ignore_errors=True)
+        subprocess.run([uv, "venv", "--quiet", "--python", python, str(VENV)], check=True)
     # the lock was resolved with overrides that pip's resolver would refuse: install it as it stands
     subprocess.run(
-        [uv, "pip", "install", "--quiet", "--no-deps", "--python", str(VENV / "bin" / "python"), "-r", str(LOCK)],
+        [uv, "pip", "sync", "--quiet", "--python", str(VENV / "bin" / "python"), str(LOCK)],
         check=True,
     )
     stamp.write_text(wanted)

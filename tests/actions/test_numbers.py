@@ -1,10 +1,11 @@
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.numbers import account_no, last_four, month
+from actions.numbers import account_no, amount, day, kwh, last_four, month, months, phone, ticket_no
 
 TODAY = date(2026, 11, 24)
 
@@ -45,3 +46,83 @@ def test_a_number_and_an_ending_are_told_apart(number: str, ending: str) -> None
 )
 def test_months_are_never_in_the_future(text: str, wanted: str | None) -> None:
     assert month(text, TODAY) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("7月和8月的电费", ["2026-07", "2026-08"]),
+        ("去年12月和今年1月", ["2025-12", "2026-01"]),
+        ("23年12月", ["2023-12"]),
+        ("二三年五月份", ["2023-05"]),
+        ("二〇二五年十一月", ["2025-11"]),
+        ("上上个月", ["2026-09"]),
+        ("上个号头电费几钿", ["2026-10"]),
+        ("2026-03账单", ["2026-03"]),
+        ("这个月比上个月", ["2026-11", "2026-10"]),
+        ("一个月电费多少", []),
+        ("户号3310000017", []),
+    ],
+)
+def test_every_month_is_found_in_its_order(text: str, wanted: list[str]) -> None:
+    assert months(text, TODAY) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "past", "future"),
+    [
+        ("昨晚停的", date(2026, 11, 23), date(2026, 11, 23)),
+        ("大前天", date(2026, 11, 21), date(2026, 11, 21)),
+        ("明早八点", date(2026, 11, 25), date(2026, 11, 25)),
+        ("上周五", date(2026, 11, 20), date(2026, 11, 20)),
+        ("下周一停电吗", date(2026, 11, 30), date(2026, 11, 30)),
+        ("礼拜天", date(2026, 11, 22), date(2026, 11, 29)),
+        ("11月3号", date(2026, 11, 3), date(2027, 11, 3)),
+        ("12月3日", date(2025, 12, 3), date(2026, 12, 3)),
+        ("十二月二十五号", date(2025, 12, 25), date(2026, 12, 25)),
+        ("2026年12月10日", date(2026, 12, 10), date(2026, 12, 10)),
+        ("下个月1号", date(2026, 12, 1), date(2026, 12, 1)),
+        ("本月3号", date(2026, 11, 3), date(2026, 11, 3)),
+        ("25号", date(2026, 10, 25), date(2026, 11, 25)),
+        ("2月30号", None, None),
+        ("3号楼没电", None, None),
+        ("没电了", None, None),
+    ],
+)
+def test_days_are_resolved_against_today(text: str, past: date | None, future: date | None) -> None:
+    assert (day(text, TODAY), day(text, TODAY, past=False)) == (past, future)
+
+
+@given(st.dates(date(2000, 1, 1), date(2099, 12, 31)))
+def test_a_written_out_day_is_itself(which: date) -> None:
+    assert day(f"{which.year}年{which.month}月{which.day}日停电", TODAY) == which
+    assert month(f"{which.year}年{which.month}月", TODAY) == f"{which:%Y-%m}"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("低于50元提醒我", "50"),
+        ("五十块", "50"),
+        ("一百二十三块五", "123.5"),
+        ("3块2", "3.2"),
+        ("两千三百元", "2300"),
+        ("2万元", "20000"),
+        ("一万二千元", "12000"),
+        ("一百二块钱", "120"),
+        ("８６．４元", "86.4"),
+        ("300多块", "300"),
+        ("50度", None),
+    ],
+)
+def test_money_is_read_in_figures_and_words(text: str, wanted: str | None) -> None:
+    assert amount(text) == (None if wanted is None else Decimal(wanted))
+
+
+def test_energy_phones_and_tickets() -> None:
+    assert kwh("超过三百度提醒我") == 300
+    assert kwh("50元") is None
+    assert phone("打幺三八一二三四五六七八") == "13812345678"
+    assert phone("户号3310000017") is None
+    assert ticket_no("工单dq２６１１２４００００１到哪了") == "DQ26112400001"
+    assert account_no("手机13812345678，户号3310000017") == "3310000017"
