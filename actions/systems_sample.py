@@ -21,7 +21,6 @@ from actions.systems import (
 from actions.tariff import load
 
 
-
 class SampleSystems:
     """Deterministic for a seed and a day; fault reports are kept in memory by their key."""
 
