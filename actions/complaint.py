@@ -12,7 +12,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.forms import FormValidationAction
 
 from actions.account_form import LEFT
-from actions.speech import Events, conversation, follow, intent, said
+from actions.speech import Events, conversation, follow, intent, message_seq, said
 from actions.verification import Verification
 from triage.queue import TicketQueue
 
@@ -70,7 +70,7 @@ class ActionComplaint(Action):
         if not matter:
             return done
         who = conversation(tracker)
-        filed = await self._queue.file(who, matter, await self._verification.account(who))
+        filed = await self._queue.file(who, message_seq(tracker), matter, await self._verification.account(who))
         response = "utter_thanks_filed" if topic in THANKED else "utter_filed"
         dispatcher.utter_message(response=response, number=filed.number, promise=filed.promise)
         rows = [["工单号", filed.number], ["承诺", filed.promise]]

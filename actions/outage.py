@@ -12,10 +12,21 @@ from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.forms import FormValidationAction
 
 from actions.account_form import LEFT, STOPPED
-from actions.speech import Clock, Events, card, conversation, entity, follow, intent, local, said, say_unavailable
+from actions.speech import (
+    Clock,
+    Events,
+    card,
+    conversation,
+    entity,
+    follow,
+    intent,
+    local,
+    message_seq,
+    said,
+    say_unavailable,
+)
 from actions.systems import Area, Outage, Systems, SystemUnavailable
 from actions.verification import Verification
-from bot.conversation import Conversations
 
 TOPICS = frozenset(("query_restore_time", "query_planned_outage", "ask_outage_reason", "report_outage"))
 VALUES = frozenset(("inform", "affirm", "nlu_fallback", "out_of_scope", "greet"))
@@ -90,14 +101,12 @@ class ActionOutage(Action):
         self,
         systems: Systems,
         verification: Verification,
-        conversations: Conversations,
         clock: Clock,
         subjects: Mapping[str, str],
     ) -> None:
-        """`conversations` gives the message a fault report belongs to; `subjects` where a left form leads."""
+        """`subjects`: where a left form leads."""
         self._systems = systems
         self._verification = verification
-        self._conversations = conversations
         self._clock = clock
         self._subjects = subjects
 
@@ -178,13 +187,12 @@ class ActionOutage(Action):
 
     async def _report(self, dispatcher: CollectingDispatcher, tracker: Tracker, area_id: str, name: str) -> None:
         who = conversation(tracker)
-        message = await self._conversations.current(who)
         number = await self._systems.report_fault(
             account_no=await self._verification.account(who),
             area_id=area_id,
             description=said(tracker),
             contact=f"conversation {who}",
-            idempotency_key=f"{who}-{message.seq if message else 0}",
+            idempotency_key=f"{who}-{message_seq(tracker)}",
         )
         dispatcher.utter_message(response="utter_fault_reported", report_no=number, area=name)
 

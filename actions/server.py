@@ -23,7 +23,6 @@ from actions.smalltalk import ActionInform
 from actions.speech import Clock, subjects
 from actions.systems import Systems
 from actions.verification import Verification
-from bot.conversation import Conversations
 from triage.queue import TicketQueue
 
 FAILED = {
@@ -38,7 +37,6 @@ def all_actions(
     systems: Systems,
     verification: Verification,
     queue: TicketQueue,
-    conversations: Conversations,
     clock: Clock,
     rules: Path,
 ) -> list[Action]:
@@ -48,7 +46,7 @@ def all_actions(
         ValidateAccountForm(verification, clock),
         ActionAccount(systems, verification, clock, leads),
         ValidateOutageForm(systems, verification),
-        ActionOutage(systems, verification, conversations, clock, leads),
+        ActionOutage(systems, verification, clock, leads),
         ValidateComplaintForm(),
         ActionComplaint(queue, verification, leads),
         ActionTicketStatus(queue),

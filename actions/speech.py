@@ -26,6 +26,11 @@ def conversation(tracker: Tracker) -> int:
     return int(tracker.sender_id)
 
 
+def message_seq(tracker: Tracker) -> int:
+    """The `seq` of the message being answered, which Rasa carries: what is done because of it is done once."""
+    return int((tracker.latest_message.get("metadata") or {}).get("seq") or 0)
+
+
 def said(tracker: Tracker) -> str:
     """The customer's latest text."""
     return str(tracker.latest_message.get("text") or "")

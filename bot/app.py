@@ -115,9 +115,7 @@ def build(bridge: Bridge) -> FastAPI:
         await bridge.database.close()
 
     verification = Verification(bridge.database, bridge.systems, now)
-    actions = all_actions(
-        bridge.systems, verification, bridge.queue, bridge.conversations, now, environment.HERE / "rules"
-    )
+    actions = all_actions(bridge.systems, verification, bridge.queue, now, environment.HERE / "rules")
     app = FastAPI(title="Dianqiao 电桥", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
     for channel in bridge.channels:
         app.router.routes.extend(channel.routes(bridge.conversations.accept))

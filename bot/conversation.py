@@ -37,8 +37,12 @@ class Contact:
 class Dialogue(Protocol):
     """Whoever answers for the bot."""
 
-    async def ask(self, conversation: int, text: str, payload: str | None = None) -> Turn:
-        """Answer one customer message; `payload` is that of an offered button. Any exception means unavailable."""
+    async def ask(self, conversation: int, seq: int, text: str, payload: str | None = None) -> Turn:
+        """Answer one customer message; any exception means unavailable.
+
+        `seq` is the message's own, so that whatever is done because of it is done once, however late;
+        `payload` is that of an offered button.
+        """
         ...
 
     def forget(self, conversation: int) -> Coroutine[None, None, None]:
@@ -114,11 +118,6 @@ class Conversations:
                 select(MessageRow.conversation_id).where(MessageRow.answered.is_(False)).distinct()
             )
             return list(found)
-
-    async def current(self, conversation: int) -> Message | None:
-        """The customer's message whose turn it is, for an action that wants to know what it answers."""
-        waiting = await self._waiting(conversation)
-        return _message(waiting[0]) if waiting is not None else None
 
     async def take(self, session: AsyncSession, conversation: int) -> None:
         """An agent takes over; whatever the bot is still thinking will be dropped."""
@@ -220,7 +219,7 @@ class Conversations:
         self._bell.ring(conversation_topic(conversation), {"type": "typing", "from": "bot", "ttl": 5})
         try:
             async with asyncio.timeout(self._patience):
-                turn = await self._dialogue.ask(conversation, message.text, message.payload)
+                turn = await self._dialogue.ask(conversation, message.seq, message.text, message.payload)
         except Exception:
             log.exception("conversation %s: the dialogue failed, handing to the queue", conversation)
         else:

@@ -22,13 +22,14 @@ class Rasa:
         limits = httpx.Limits(max_connections=100, max_keepalive_connections=50)
         self._http = httpx.AsyncClient(base_url=url, timeout=timeout, limits=limits)
 
-    async def ask(self, conversation: int, text: str, payload: str | None = None) -> Turn:
+    async def ask(self, conversation: int, seq: int, text: str, payload: str | None = None) -> Turn:
         """Answer one message; raises `httpx.HTTPError` or `ValueError` when Rasa fails or answers nonsense.
 
         Text that begins with "/" would be an intent to Rasa: only a payload we offered goes through as one.
         """
         message = payload or escape(text)
-        answer = await self._http.post("/webhooks/rest/webhook", json={"sender": str(conversation), "message": message})
+        body = {"sender": str(conversation), "message": message, "metadata": {"seq": seq}}
+        answer = await self._http.post("/webhooks/rest/webhook", json=body)
         answer.raise_for_status()
         return turn(answer.json())
 

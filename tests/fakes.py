@@ -20,7 +20,7 @@ class ScriptedDialogue:
         self.thinking = asyncio.Event()
         self.release = asyncio.Event()
 
-    async def ask(self, conversation: int, text: str, payload: str | None = None) -> Turn:
+    async def ask(self, conversation: int, seq: int, text: str, payload: str | None = None) -> Turn:
         self.asked.append(text)
         self.payloads.append(payload)
         if text == "转人工":

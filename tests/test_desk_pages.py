@@ -93,7 +93,7 @@ def test_an_agent_answers_in_the_customers_open_page(browser: Browser, product: 
 
 
 def test_the_widget_embeds_in_a_foreign_page(browser: Browser, product: Product, tmp_path: Path) -> None:
-    script = f"<script src=\"{product.url}/widget.js\" defer></script>"
+    script = f'<script src="{product.url}/widget.js" defer></script>'
     (tmp_path / "index.html").write_text(f"<!doctype html><meta charset=utf-8><h1>别的网站</h1>{script}")
 
     class Quiet(http.server.SimpleHTTPRequestHandler):

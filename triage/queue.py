@@ -118,11 +118,9 @@ class TicketQueue:
             row.status = Status.ASSIGNED
         self._event(session, row, "customer_message", "customer", {"seq": seq})
 
-    async def file(self, conversation: int, text: str, account_no: str | None) -> Opened:
-        """A ticket for the message whose turn it is; the bot keeps the conversation. Once per message."""
-        message = await self.conversations.current(conversation)
+    async def file(self, conversation: int, seq: int, text: str, account_no: str | None) -> Opened:
+        """A ticket for the message `seq`, once per message; the bot keeps the conversation."""
         async with self._database.write() as session:
-            seq = message.seq if message is not None else 0
             ticket = await self._open_row(session, conversation, seq, None, text, account_no)
             return Opened(ticket.number, self._promise(ticket))
 

@@ -45,7 +45,7 @@ class Stage:
     async def file(self, sender: str, text: str) -> str:
         """A complaint as the dialogue files it: during its turn."""
         receipt = await self.conversations.receive(Inbound("web", sender, f"{text}-{self.now}", text, self.now))
-        opened = await self.queue.file(receipt.conversation, text, None)
+        opened = await self.queue.file(receipt.conversation, receipt.seq, text, None)
         await self.conversations.answer(receipt.conversation)
         return opened.number
 
@@ -86,10 +86,21 @@ def test_a_handoff_opens_one_ticket_from_what_the_customer_said(database_url: Ur
 def test_filing_the_same_message_again_gives_the_same_ticket(database_url: Url) -> None:
     async def scene(stage: Stage) -> None:
         await stage.conversations.receive(Inbound("web", "a", "1", "抄表抄错了", NOW))
-        first = await stage.queue.file(1, "抄表抄错了", None)
-        assert await stage.queue.file(1, "抄表抄错了", None) == first
+        first = await stage.queue.file(1, 1, "抄表抄错了", None)
+        assert await stage.queue.file(1, 1, "抄表抄错了", None) == first
         assert len((await stage.board.page(Filter()))[0]) == 1
         assert await stage.conversations.owner(1) is Owner.BOT
+
+    run(database_url(), scene)
+
+
+def test_an_action_that_comes_after_its_turn_was_given_up_makes_no_second_ticket(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        late = await stage.conversations.receive(Inbound("web", "a", "1", "坏", NOW))
+        await stage.conversations.receive(Inbound("web", "a", "2", "我上个月电费多少", NOW))
+        await stage.conversations.answer(late.conversation)
+        number = (await stage.queue.file(late.conversation, late.seq, "坏", None)).number
+        assert [item["number"] for item in (await stage.board.page(Filter()))[0]] == [number]
 
     run(database_url(), scene)
 
