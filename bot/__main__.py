@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 
@@ -14,13 +17,37 @@ from bot.rasa_process import RasaProcess
 from bot.settings import Settings, WrongSetting, child_environment
 
 READY_WITHIN = 180
+STOP_WITHIN = 3
+
+
+class _Server(uvicorn.Server):
+    """Ends on Ctrl-C or SIGTERM without raising the signal again, so that Rasa is stopped in order."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """While the block runs, either signal asks the server to end; a second one ends it at once."""
+        loop, ending = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+        for one in ending:
+            loop.add_signal_handler(one, self.handle_exit, one, None)
+        try:
+            yield
+        finally:
+            for one in ending:
+                loop.remove_signal_handler(one)
 
 
 async def serve(bridge: Bridge) -> None:
     """The service and, unless RASA_URL names another, Rasa beside it; until Ctrl-C."""
     settings = bridge.settings
-    server = uvicorn.Server(
-        uvicorn.Config(build(bridge), host=settings.host, port=settings.port, log_level="warning", access_log=False)
+    server = _Server(
+        uvicorn.Config(
+            build(bridge),
+            host=settings.host,
+            port=settings.port,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=STOP_WITHIN,
+        )
     )
     tasks = [asyncio.create_task(_announce(bridge))]
     if settings.rasa_url is None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import logging
+import signal
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +14,7 @@ from pathlib import Path
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 30.0
 STOP_WITHIN = 10.0
+PR_SET_PDEATHSIG = 1
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +41,7 @@ class RasaProcess:
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
+                    preexec_fn=_die_with_us if sys.platform == "linux" else None,
                 )
             try:
                 code = await process.wait()
@@ -48,6 +53,11 @@ class RasaProcess:
             log.error("Rasa ended with %s (see %s); starting it again in %g s", code, self._output, wait)
             await asyncio.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT)
+
+
+def _die_with_us() -> None:
+    # Linux: SIGTERM for the child when its parent is killed, so that a restart finds the port free
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

@@ -16,7 +16,7 @@ import httpx
 
 ROOT = Path(__file__).parents[1]
 PASSWORD = "desk-of-the-tests"
-READY_WITHIN = 120
+READY_WITHIN = 300
 
 
 def free_port() -> int:

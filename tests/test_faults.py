@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.server
 import os
 import signal
@@ -12,11 +13,15 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import connect
 
+from actions.systems_sample import SampleSystems
 from bot.dialogue import environment
+from tests.actions.utility_server import TOKEN, UtilityServer
 from tests.product import Customer, Product
 from triage import training
 
@@ -28,8 +33,8 @@ def started(folder: Path, wait_for: str = "/readyz", **settings: str) -> Iterato
     environment.prepare()
     training.ensure()
     product = Product(folder, **settings)
-    product.start(wait_for)
     try:
+        product.start(wait_for)
         yield product
     finally:
         product.stop()
@@ -129,6 +134,35 @@ def test_a_failing_system_gets_no_invented_figure(tmp_path: Path, fault: str) ->
         assert "营销系统" in answer["text"] and "元" not in answer["text"]
         assert "/file_complaint" in [button["payload"] for button in answer["buttons"]]
     server.shutdown()
+
+
+def test_every_figure_comes_from_the_utilitys_own_server(tmp_path: Path) -> None:
+    theirs = SampleSystems(lambda: datetime.now(UTC), seed=77)
+    number, account = next(iter((one.account_no, one) for one in theirs._now().accounts.values()))
+    bill = asyncio.run(theirs.bills(number, 2))[0]
+    server = UtilityServer(theirs)
+    with started(tmp_path, UTILITY_API_BASE=server.base, UTILITY_API_TOKEN=TOKEN) as product:
+        customer = Customer(product)
+        customer.hear("查电费")
+        customer.hear(number)
+        answer = customer.ask(account.phone[-4:])[0]
+        assert f"{bill.amount:.2f}元" in answer["text"]
+        assert all(f"{line.amount:.2f}元" in answer["text"] for line in bill.lines)
+
+
+def test_ctrl_c_stops_everything_although_pages_are_open(tmp_path: Path) -> None:
+    with started(tmp_path, "/livez") as product:
+        customer = Customer(product)
+        customer.post("1", "你好")
+        with connect(f"{product.url.replace('http', 'ws')}/chat/ws?token={customer.token}&after=0") as socket:
+            socket.recv()
+            assert product._process is not None
+            product._process.send_signal(signal.SIGINT)
+            assert product._process.wait(30) == 0
+        until = time.monotonic() + 10
+        while _children(product) and time.monotonic() < until:
+            time.sleep(0.1)
+        assert _children(product) == []
 
 
 def _children(product: Product) -> list[int]:
