@@ -20,6 +20,8 @@ from bot.database import ContactRow, ConversationRow, Database, MessageRow, afte
 from bot.message import Button, Card, Inbound, Message, Outbound, Owner, Receipt, Speaker, Turn
 
 BOT_UNAVAILABLE = "抱歉，我现在暂时无法回答，已为您转接人工客服。紧急情况请拨打95598。"
+BACK = "我是小桥，接下来由我继续为您服务。问题解决了吗？"
+BACK_BUTTONS = (Button("解决了", "解决了，谢谢"), Button("没有解决，转人工", "转人工"))
 NUL_SHOWN = "\N{SYMBOL FOR NULL}"
 OFFERED_WITHIN = 30
 
@@ -45,8 +47,8 @@ class Dialogue(Protocol):
         """
         ...
 
-    def forget(self, conversation: int) -> Coroutine[None, None, None]:
-        """Start afresh: what was said before an agent helped is over."""
+    def forget(self, conversation: int, summary: str = "") -> Coroutine[None, None, None]:
+        """Start afresh: what was said before an agent helped is over; `summary` is what came of it."""
         ...
 
 
@@ -134,15 +136,22 @@ class Conversations:
             raise WrongOwner(f"conversation {conversation} is owned by {row.owner}: claim it first")
         return await self._append(session, conversation, Speaker.AGENT, text)
 
-    async def hand_back(self, session: AsyncSession, conversation: int, line: str) -> None:
-        """Give the conversation back to the bot with a line the customer sees."""
+    async def hand_back(self, session: AsyncSession, conversation: int, line: str, summary: str = "") -> None:
+        """Give the conversation back to the bot, which speaks first.
+
+        The customer sees `line` and then the bot's greeting; the dialogue starts afresh, so no half-filled form goes
+        on, and is told the `summary` of what the agent did.
+        """
         await self._set_owner(session, conversation, Owner.BOT)
         await self._append(session, conversation, Speaker.SYSTEM, line)
-        after_commit(session, lambda: self._start(self._dialogue.forget(conversation)))
+        await self._append(session, conversation, Speaker.BOT, BACK, buttons=BACK_BUTTONS)
+        after_commit(session, lambda: self._start(self._dialogue.forget(conversation, summary)))
 
-    async def tell(self, session: AsyncSession, conversation: int, line: str) -> int:
+    async def tell(
+        self, session: AsyncSession, conversation: int, line: str, buttons: Sequence[Button] = ()
+    ) -> int:
         """A line from the system to the customer, whoever owns the conversation; returns its seq."""
-        return await self._append(session, conversation, Speaker.SYSTEM, line)
+        return await self._append(session, conversation, Speaker.SYSTEM, line, buttons=buttons)
 
     async def owner(self, conversation: int) -> Owner:
         """Who answers now."""
