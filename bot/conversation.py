@@ -147,9 +147,7 @@ class Conversations:
         await self._append(session, conversation, Speaker.BOT, BACK, buttons=BACK_BUTTONS)
         after_commit(session, lambda: self._start(self._dialogue.forget(conversation, summary)))
 
-    async def tell(
-        self, session: AsyncSession, conversation: int, line: str, buttons: Sequence[Button] = ()
-    ) -> int:
+    async def tell(self, session: AsyncSession, conversation: int, line: str, buttons: Sequence[Button] = ()) -> int:
         """A line from the system to the customer, whoever owns the conversation; returns its seq."""
         return await self._append(session, conversation, Speaker.SYSTEM, line, buttons=buttons)
 

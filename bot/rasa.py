@@ -33,9 +33,10 @@ class Rasa:
         answer.raise_for_status()
         return turn(answer.json())
 
-    async def forget(self, conversation: int) -> None:
-        """Restart the conversation's tracker; raises `httpx.HTTPError`."""
-        answer = await self._http.post(f"/conversations/{conversation}/tracker/events", json={"event": "restart"})
+    async def forget(self, conversation: int, summary: str = "") -> None:
+        """Restart the tracker and leave the `summary` in its slot `handed_back`; raises `httpx.HTTPError`."""
+        events = [{"event": "restart"}, {"event": "slot", "name": "handed_back", "value": summary or None}]
+        answer = await self._http.post(f"/conversations/{conversation}/tracker/events", json=events)
         answer.raise_for_status()
 
     async def ready(self) -> None:

@@ -17,6 +17,7 @@ class ScriptedDialogue:
         self.asked: list[str] = []
         self.payloads: list[str | None] = []
         self.forgotten: list[int] = []
+        self.summaries: list[str] = []
         self.thinking = asyncio.Event()
         self.release = asyncio.Event()
 
@@ -38,8 +39,9 @@ class ScriptedDialogue:
             await self.release.wait()
         return Turn((Outbound(f"您说的是：{text}"),))
 
-    async def forget(self, conversation: int) -> None:
+    async def forget(self, conversation: int, summary: str = "") -> None:
         self.forgotten.append(conversation)
+        self.summaries.append(summary)
 
 
 class RememberingDesk:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, func, or_, select, tuple_
 
 from bot.database import Database
+from triage import order
 from triage.masking import mask
-from triage.queue import NoTicket
-from triage.ticket import OPEN, TicketEventRow, TicketRow
+from triage.ticket import OPEN, NoTicket, TicketEventRow, TicketRow, in_states
 
 SUMMARY = 60
 MOST = 100
@@ -47,19 +47,12 @@ class Board:
     async def page(
         self, wanted: Filter, cursor: str | None = None, limit: int = 50
     ) -> tuple[Sequence[dict[str, Any]], str | None]:
-        """Tickets by priority, then due time, then age, and the cursor of the next page; raises `WrongCursor`."""
+        """Tickets by points, then due time, then age, and the cursor of the next page; raises `WrongCursor`."""
         limit = max(1, min(limit, MOST))
         query = self._filtered(select(TicketRow), wanted)
         if cursor is not None:
-            priority, due, id = _read(cursor)
-            query = query.where(
-                or_(
-                    TicketRow.priority > priority,
-                    and_(TicketRow.priority == priority, TicketRow.first_response_due > due),
-                    and_(TicketRow.priority == priority, TicketRow.first_response_due == due, TicketRow.id > id),
-                )
-            )
-        query = query.order_by(TicketRow.priority, TicketRow.first_response_due, TicketRow.id).limit(limit + 1)
+            query = query.where(tuple_(TicketRow.rank, TicketRow.due_at, TicketRow.id) > _read(cursor))
+        query = query.order_by(TicketRow.rank, TicketRow.due_at, TicketRow.id).limit(limit + 1)
         async with self._database.read() as session:
             rows = list(await session.scalars(query))
         more = _cursor(rows[limit - 1]) if len(rows) > limit else None
@@ -96,6 +89,9 @@ class Board:
             "category_confidence": row.category_confidence,
             "priority": row.priority,
             "priority_reasons": row.priority_reasons,
+            "priority_locked": row.priority_locked,
+            "points": order.total(row),
+            "points_reasons": [{"reason": reason.text, "points": reason.points} for reason in order.reasons(row)],
             "summary": summary[:SUMMARY] + ("…" if len(summary) > SUMMARY else ""),
             "text": row.text if full else mask(row.text),
             "account_no_masked": mask(row.account_no) if row.account_no else None,
@@ -103,12 +99,21 @@ class Board:
             "conversation_id": row.conversation_id,
             "team": row.team,
             "assignee": row.assignee,
+            "due_at": row.due_at.isoformat(),
             "first_response_due": row.first_response_due.isoformat(),
             "resolve_due": row.resolve_due.isoformat(),
             "responded_at": row.responded_at.isoformat() if row.responded_at else None,
             "breached": is_open and (late_answer or row.resolve_due < now),
             "urged": row.urged,
             "model": row.model,
+            "handoff": row.handoff,
+            "area": row.area,
+            "transformer": row.transformer,
+            "feeder": row.feeder,
+            "incident_id": row.incident_id,
+            "merged_into": row.merged_into,
+            "resolution": row.resolution,
+            "resolved_at": row.resolved_at.isoformat() if row.resolved_at else None,
             "created_at": row.created_at.isoformat(),
             "updated_at": row.updated_at.isoformat(),
             "version": row.version,
@@ -117,7 +122,7 @@ class Board:
     @staticmethod
     def _filtered(query: Select[tuple[TicketRow]], wanted: Filter) -> Select[tuple[TicketRow]]:
         if wanted.status == "open":
-            query = query.where(TicketRow.status.in_(OPEN))
+            query = query.where(in_states(OPEN))
         elif wanted.status is not None:
             query = query.where(TicketRow.status.in_(wanted.status.split(",")))
         for column, value in (
@@ -150,13 +155,13 @@ def event_view(event: TicketEventRow) -> dict[str, Any]:
 
 
 def _cursor(row: TicketRow) -> str:
-    place = [row.priority, row.first_response_due.isoformat(), row.id]
+    place = [row.rank, row.due_at.isoformat(), row.id]
     return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
 
 
-def _read(cursor: str) -> tuple[str, datetime, int]:
+def _read(cursor: str) -> tuple[int, datetime, int]:
     try:
-        priority, due, id = json.loads(base64.urlsafe_b64decode(cursor))
-        return str(priority), datetime.fromisoformat(due), int(id)
+        rank, due, id = json.loads(base64.urlsafe_b64decode(cursor))
+        return int(rank), datetime.fromisoformat(due), int(id)
     except (ValueError, TypeError) as error:
         raise WrongCursor("cursor 不对") from error

@@ -139,9 +139,7 @@ class Incidents:
             or 0
         )  # fmt: skip
 
-    async def _start(
-        self, session: AsyncSession, row: TicketRow, key: str, transformer: str | None
-    ) -> IncidentRow:
+    async def _start(self, session: AsyncSession, row: TicketRow, key: str, transformer: str | None) -> IncidentRow:
         now = self._clock()
         # an older one of the same place whose window is over keeps its tickets but not the key
         await session.execute(

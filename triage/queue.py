@@ -55,7 +55,9 @@ class TicketQueue(Intake):
         if wanted is not None:
             first = first.where(wanted)
         first = first.order_by(TicketRow.rank, TicketRow.due_at, TicketRow.id).limit(1)
-        row = await self._take(session, TicketRow.id == first.with_for_update(skip_locked=True).scalar_subquery(), agent)
+        row = await self._take(
+            session, TicketRow.id == first.with_for_update(skip_locked=True).scalar_subquery(), agent
+        )
         return await self._claimed(session, row, agent, actor or agent) if row is not None else None
 
     async def claim(self, id: int, agent: str, version: int | None = None) -> TicketRow:
@@ -132,9 +134,7 @@ class TicketQueue(Intake):
                 self._history.move(row, Status.ASSIGNED)
                 row.assignee = assignee
                 await self.conversations.take(session, row.conversation_id)
-            self._history.record(
-                session, row, "transferred", agent, {"team": team, "assignee": assignee, "note": note}
-            )
+            self._history.record(session, row, "transferred", agent, {"team": team, "assignee": assignee, "note": note})
             return row
 
     async def give_up(self, session: AsyncSession, row: TicketRow, reason: str) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, String, Text, UniqueConstraint, bindparam
+from sqlalchemy import JSON, BindParameter, ColumnElement, ForeignKey, Index, String, Text, UniqueConstraint, bindparam
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -127,7 +127,9 @@ class TicketEventRow(Base):
 
 def in_states(statuses: Sequence[Status]) -> ColumnElement[bool]:
     """`status IN (…)` with the values written out, so that both databases can use the partial indexes below."""
-    values = bindparam(None, [status.value for status in statuses], expanding=True, literal_execute=True)
+    values: BindParameter[list[str]] = bindparam(
+        None, [status.value for status in statuses], expanding=True, literal_execute=True
+    )
     return TicketRow.status.in_(values)
 
 

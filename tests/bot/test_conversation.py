@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.conversation import BOT_UNAVAILABLE, Contact, Conversations, WrongOwner
+from bot.conversation import BACK, BOT_UNAVAILABLE, Contact, Conversations, WrongOwner
 from bot.database import Database
 from bot.message import Inbound, Owner, Receipt, Speaker
 from tests.fakes import RememberingDesk, ScriptedDialogue
@@ -132,16 +132,17 @@ def test_the_bot_is_silent_until_handed_back(database_url: Url) -> None:
             await conversations.take(session, 1)
             assert await conversations.reply(session, 1, "您好") == 5
         async with stage.database.write() as session:
-            await conversations.hand_back(session, 1, "已办结，感谢您的来访。")
+            await conversations.hand_back(session, 1, "已办结，感谢您的来访。", "换了电表")
         await stage.say("谢谢")
         assert [(m.speaker, m.text) for m in (await conversations.messages(1, after=4))] == [
             (Speaker.AGENT, "您好"),
             (Speaker.SYSTEM, "已办结，感谢您的来访。"),
+            (Speaker.BOT, BACK),
             (Speaker.CUSTOMER, "谢谢"),
             (Speaker.BOT, "您说的是：谢谢"),
         ]
         await conversations.settle()
-        assert stage.dialogue.forgotten == [1]
+        assert stage.dialogue.forgotten == [1] and stage.dialogue.summaries == ["换了电表"]
 
     run(database_url(), scene)
 

@@ -126,8 +126,9 @@ def test_the_whole_life_of_a_ticket(database_url: Url) -> None:
         assert (await stage.board.ticket(ticket.id))[0].status == Status.ASSIGNED
         await queue.resolve(ticket.id, "li", "已更换电表")
         assert await stage.conversations.owner(conversation) is Owner.BOT
-        last = (await stage.conversations.messages(conversation))[-1]
-        assert last.speaker is Speaker.SYSTEM and "已更换电表" in last.text
+        line, greeting = (await stage.conversations.messages(conversation))[-2:]
+        assert line.speaker is Speaker.SYSTEM and "已更换电表" in line.text
+        assert greeting.speaker is Speaker.BOT and greeting.buttons
         with pytest.raises(IllegalMove):
             await queue.resolve(ticket.id, "li", "再次")
         reopened = await queue.reopen(ticket.id, "wang", "又坏了")
@@ -159,7 +160,7 @@ def test_the_queue_is_worked_by_priority_then_due_time(database_url: Url, arriva
             await stage.file(str(index), f"{priority} 事情{index}")
         order = []
         while (ticket := await stage.queue.claim_next("li")) is not None:
-            order.append((ticket.priority, ticket.first_response_due))
+            order.append((ticket.priority, ticket.due_at))
         assert order == sorted(order)
         paged: list[int] = []
         cursor = None
