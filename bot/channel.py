@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Protocol
 
 from starlette.routing import BaseRoute
@@ -10,6 +11,12 @@ from starlette.routing import BaseRoute
 from bot.message import Inbound, Outbound, Receipt
 
 Receive = Callable[[Inbound], Awaitable[Receipt]]
+
+REPLY_WINDOWS = {"wechat": timedelta(hours=48)}
+"""How long after the customer's last message a door still takes ours; doors not named have no limit.
+
+WeChat: developers.weixin.qq.com, 客服消息, error 45015.
+"""
 
 
 class ChannelError(Exception):
@@ -21,7 +28,14 @@ class Rejected(ChannelError):
 
 
 class Undeliverable(ChannelError):
-    """The customer blocked us or the reply window is closed: stored on the message, shown to the agent."""
+    """The customer blocked us or the reply window is closed: stored on the message, shown to the agent.
+
+    It is tried again when the customer next writes.
+    """
+
+
+class Unconfirmed(ChannelError):
+    """The platform took the request and did not answer in time: it is not sent again, so that nothing is doubled."""
 
 
 class Throttled(ChannelError):
@@ -34,14 +48,29 @@ class Throttled(ChannelError):
 
 
 class Channel(Protocol):
-    """One door. Any other exception from `send` means "try again later"."""
+    """One door. Any other exception from `send` means "try again later".
+
+    `pushes` is False for a door whose customers fetch what is stored; the outbox leaves its messages alone.
+    """
 
     name: str
+    pushes: bool
 
     def routes(self, receive: Receive) -> Sequence[BaseRoute]:
         """What to mount; each request is stored by `receive` before it is acknowledged."""
         ...
 
-    async def send(self, recipient: str, message: Outbound) -> None:
-        """Give one message to the platform; raises `Undeliverable` or `Throttled`."""
+    async def run(self, receive: Receive) -> None:
+        """What the door does besides answering requests, until cancelled; may return at once."""
+        ...
+
+    def parts(self, message: Outbound) -> Sequence[Outbound]:
+        """The message in pieces of the platform's size, each sent (and repeated) on its own."""
+        ...
+
+    async def send(self, recipient: str, part: Outbound) -> None:
+        """Give one part to the platform; raises `Undeliverable`, `Unconfirmed` or `Throttled`.
+
+        `part.key` is the same at every try.
+        """
         ...

@@ -5,25 +5,28 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Protocol
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import safety
+from bot import safety, transcript
 from bot.bell import Bell, conversation_topic
+from bot.channel import REPLY_WINDOWS
 from bot.database import ContactRow, ConversationRow, Database, MessageRow, after_commit
-from bot.message import Button, Card, Inbound, Message, Outbound, Owner, Receipt, Speaker, Turn
+from bot.message import Button, Delivery, Inbound, Message, Outbound, Owner, Receipt, Speaker, Turn
 
 BOT_UNAVAILABLE = "抱歉，我现在暂时无法回答，已为您转接人工客服。紧急情况请拨打95598。"
 BACK = "我是小桥，接下来由我继续为您服务。问题解决了吗？"
 BACK_BUTTONS = (Button("解决了", "解决了，谢谢"), Button("没有解决，转人工", "转人工"))
-NUL_SHOWN = "\N{SYMBOL FOR NULL}"
-OFFERED_WITHIN = 30
+NO_WORDS = "收到了，谢谢。请再用文字说说您的问题，或者发送“转人工”。"
+BACKLOG_AFTER = timedelta(seconds=30)
+BACKLOG_MOST = 50
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +67,10 @@ class Desk(Protocol):
         ...
 
 
+Shortcut = Callable[[int, str], Awaitable[Turn | None]]
+"""Answers some texts (conversation, what was said or chosen) before and without the dialogue; None for all others."""
+
+
 class WrongOwner(RuntimeError):
     """The conversation is not the agent's; claim it before replying."""
 
@@ -75,9 +82,16 @@ class Conversations:
     """
 
     def __init__(
-        self, database: Database, dialogue: Dialogue, desk: Desk, bell: Bell | None = None, patience: float = 2.5
+        self,
+        database: Database,
+        dialogue: Dialogue,
+        desk: Desk,
+        bell: Bell | None = None,
+        patience: float = 2.5,
+        shortcuts: Sequence[Shortcut] = (),
     ) -> None:
         """`patience`: seconds the dialogue may take before the customer is handed to the queue."""
+        self._shortcuts = shortcuts
         self._database = database
         self._dialogue = dialogue
         self._desk = desk
@@ -89,10 +103,12 @@ class Conversations:
     async def receive(self, inbound: Inbound) -> Receipt:
         """Store a message once; a repeated id returns the first receipt. Acknowledge after this, then `answer`."""
         try:
-            return await self._store(inbound)
+            async with self._database.write() as session:
+                return await transcript.store(session, self._bell, inbound)
         except IntegrityError:
             # another process stored the same contact in the same instant
-            return await self._store(inbound)
+            async with self._database.write() as session:
+                return await transcript.store(session, self._bell, inbound)
 
     async def accept(self, inbound: Inbound) -> Receipt:
         """`receive`, and let the answer follow in the background."""
@@ -101,12 +117,47 @@ class Conversations:
         return receipt
 
     async def answer(self, conversation: int) -> None:
-        """Give every stored message that still waits its turn, in order; also after a restart."""
+        """Give every stored message that still waits its turn, in order; also after a restart.
+
+        Messages that waited longer than `BACKLOG_AFTER`, as after downtime, share one turn.
+        """
         async with self._locks[conversation]:
             while (waiting := await self._waiting(conversation)) is not None:
-                message, owner, token = waiting
-                turn = await self._turn(conversation, message) if owner is Owner.BOT else None
-                await self._close_turn(message, token, turn)
+                messages, owner, token = waiting
+                turn = await self._turn(conversation, messages) if owner is Owner.BOT else None
+                await self._close_turn(messages, token, turn)
+
+    async def edit(self, channel: str, sender: str, platform_id: str, text: str, at: datetime) -> bool:
+        """The customer changed a message they sent; False if it is not known or was changed later than `at`."""
+        async with self._database.write() as session:
+            return await transcript.edit(session, self._bell, channel, sender, platform_id, text, at)
+
+    async def delivered(self, conversation: int, seq: int) -> None:
+        """The customer's page has everything up to `seq`."""
+        async with self._database.write() as session:
+            await session.execute(
+                update(MessageRow)
+                .where(
+                    MessageRow.conversation_id == conversation,
+                    MessageRow.seq <= seq,
+                    MessageRow.delivery.in_((Delivery.QUEUED, Delivery.SENT)),
+                )
+                .values(delivery=Delivery.DELIVERED, delivery_due=None)
+            )
+
+    async def reply_until(self, conversation: int) -> datetime | None:
+        """Until when the customer's door takes replies (`REPLY_WINDOWS`); None without a limit."""
+        window = REPLY_WINDOWS.get((await self.contact(conversation)).channel)
+        if window is None:
+            return None
+        async with self._database.read() as session:
+            last = await session.scalar(
+                select(MessageRow.at)
+                .where(MessageRow.conversation_id == conversation, MessageRow.speaker == Speaker.CUSTOMER)
+                .order_by(MessageRow.seq.desc())
+                .limit(1)
+            )
+        return last + window if last else None
 
     async def settle(self) -> None:
         """Wait until every turn that was started has ended."""
@@ -134,7 +185,7 @@ class Conversations:
         row = await session.get_one(ConversationRow, conversation)
         if row.owner != Owner.AGENT:
             raise WrongOwner(f"conversation {conversation} is owned by {row.owner}: claim it first")
-        return await self._append(session, conversation, Speaker.AGENT, text)
+        return await transcript.append(session, self._bell, conversation, Speaker.AGENT, text)
 
     async def hand_back(self, session: AsyncSession, conversation: int, line: str, summary: str = "") -> None:
         """Give the conversation back to the bot, which speaks first.
@@ -143,13 +194,13 @@ class Conversations:
         on, and is told the `summary` of what the agent did.
         """
         await self._set_owner(session, conversation, Owner.BOT)
-        await self._append(session, conversation, Speaker.SYSTEM, line)
-        await self._append(session, conversation, Speaker.BOT, BACK, buttons=BACK_BUTTONS)
+        await transcript.append(session, self._bell, conversation, Speaker.SYSTEM, line)
+        await transcript.append(session, self._bell, conversation, Speaker.BOT, BACK, buttons=BACK_BUTTONS)
         after_commit(session, lambda: self._start(self._dialogue.forget(conversation, summary)))
 
     async def tell(self, session: AsyncSession, conversation: int, line: str, buttons: Sequence[Button] = ()) -> int:
         """A line from the system to the customer, whoever owns the conversation; returns its seq."""
-        return await self._append(session, conversation, Speaker.SYSTEM, line, buttons=buttons)
+        return await transcript.append(session, self._bell, conversation, Speaker.SYSTEM, line, buttons=buttons)
 
     async def owner(self, conversation: int) -> Owner:
         """Who answers now."""
@@ -159,7 +210,7 @@ class Conversations:
     async def find(self, channel: str, sender: str) -> int | None:
         """The conversation of a contact, or None before their first message."""
         async with self._database.read() as session:
-            return await self._find(session, channel, sender)
+            return await transcript.find(session, channel, sender)
 
     async def contact(self, conversation: int) -> Contact:
         """Whose conversation this is."""
@@ -176,7 +227,7 @@ class Conversations:
                 .where(MessageRow.conversation_id == conversation, MessageRow.seq > after)
                 .order_by(MessageRow.seq)
             )
-            return [_message(row) for row in rows]
+            return [transcript.message(row) for row in rows]
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -184,49 +235,20 @@ class Conversations:
         task.add_done_callback(self._turns.discard)
         task.add_done_callback(_log_failure)
 
-    async def _store(self, inbound: Inbound) -> Receipt:
-        async with self._database.write() as session:
-            conversation = await self._conversation(session, inbound.channel, inbound.sender)
-            await session.get_one(ConversationRow, conversation, with_for_update=True)
-            known = await session.scalar(
-                select(MessageRow.seq).where(
-                    MessageRow.conversation_id == conversation, MessageRow.inbound_id == inbound.id
-                )
-            )
-            if known is not None:
-                return Receipt(conversation, known)
-            text, payload = inbound.text.replace("\x00", NUL_SHOWN), None
-            if inbound.payload is not None:
-                offered = await self._offered(session, conversation, inbound.payload)
-                text, payload = (offered.title, offered.payload) if offered else (text or inbound.payload, None)
-            seq = await self._append(
-                session,
-                conversation,
-                Speaker.CUSTOMER,
-                text,
-                at=inbound.sent_at,
-                inbound_id=inbound.id,
-                payload=payload,
-            )
-            return Receipt(conversation, seq)
-
-    @staticmethod
-    async def _offered(session: AsyncSession, conversation: int, payload: str) -> Button | None:
-        rows = await session.scalars(
-            select(MessageRow.buttons)
-            .where(MessageRow.conversation_id == conversation, MessageRow.speaker != Speaker.CUSTOMER)
-            .order_by(MessageRow.seq.desc())
-            .limit(OFFERED_WITHIN)
-        )
-        return next((Button(**b) for buttons in rows for b in buttons if b["payload"] == payload), None)
-
-    async def _turn(self, conversation: int, message: MessageRow) -> Turn:
-        if (danger := safety.check(message.text)) is not None:
+    async def _turn(self, conversation: int, messages: Sequence[MessageRow]) -> Turn:
+        last = messages[-1]
+        text = "\n".join(message.text for message in messages if not (message.attachments and not _words(message)))
+        if (danger := safety.check(text)) is not None:
             return danger
+        if not text:
+            return Turn((Outbound(NO_WORDS),))
+        for shortcut in self._shortcuts:
+            if (turn := await shortcut(conversation, last.payload or text)) is not None:
+                return turn
         self._bell.ring(conversation_topic(conversation), {"type": "typing", "from": "bot", "ttl": 5})
         try:
             async with asyncio.timeout(self._patience):
-                turn = await self._dialogue.ask(conversation, message.seq, message.text, message.payload)
+                turn = await self._dialogue.ask(conversation, last.seq, text, last.payload)
         except Exception:
             log.exception("conversation %s: the dialogue failed, handing to the queue", conversation)
         else:
@@ -235,47 +257,55 @@ class Conversations:
             log.error("conversation %s: the dialogue gave no reply, handing to the queue", conversation)
         return Turn((Outbound(BOT_UNAVAILABLE),), handoff="bot unavailable")
 
-    async def _waiting(self, conversation: int) -> tuple[MessageRow, Owner, int] | None:
+    async def _waiting(self, conversation: int) -> tuple[list[MessageRow], Owner, int] | None:
         async with self._database.read() as session:
-            message = await session.scalar(
+            found = await session.scalars(
                 select(MessageRow)
                 .where(MessageRow.conversation_id == conversation, MessageRow.answered.is_(False))
                 .order_by(MessageRow.seq)
-                .limit(1)
+                .limit(BACKLOG_MOST)
             )
-            if message is None:
+            messages = _backlog(list(found))
+            if not messages:
                 return None
             row = await session.get_one(ConversationRow, conversation)
-            return message, Owner(row.owner), row.owner_token
+            return messages, Owner(row.owner), row.owner_token
 
-    async def _close_turn(self, message: MessageRow, token: int, turn: Turn | None) -> None:
-        conversation = message.conversation_id
+    async def _close_turn(self, messages: Sequence[MessageRow], token: int, turn: Turn | None) -> None:
+        conversation, last = messages[-1].conversation_id, messages[-1]
         async with self._database.write() as session:
             row = await session.get_one(ConversationRow, conversation, with_for_update=True)
-            closed = await session.scalar(
+            closed = await session.scalars(
                 update(MessageRow)
-                .where(MessageRow.id == message.id, MessageRow.answered.is_(False))
+                .where(MessageRow.id.in_([message.id for message in messages]), MessageRow.answered.is_(False))
                 .values(answered=True)
                 .returning(MessageRow.id)
                 .execution_options(synchronize_session=False)
             )
-            if closed is None:
-                log.warning("conversation %s: message %s was answered by another process", conversation, message.seq)
+            if not closed.all():
+                log.warning("conversation %s: message %s was answered by another process", conversation, last.seq)
                 return
             if turn is None or row.owner_token != token:
                 if turn is not None:
                     log.warning("conversation %s: %d late bot replies dropped", conversation, len(turn.replies))
                 if row.owner != Owner.BOT:
-                    await self._desk.arrived(session, conversation, message.seq)
+                    for message in messages:
+                        await self._desk.arrived(session, conversation, message.seq)
                 return
             for reply in turn.replies:
-                await self._append(
-                    session, conversation, Speaker.BOT, reply.text, buttons=reply.buttons, card=reply.card
+                await transcript.append(
+                    session,
+                    self._bell,
+                    conversation,
+                    Speaker.BOT,
+                    reply.text,
+                    buttons=reply.buttons,
+                    card=reply.card,
                 )
             if turn.handoff is not None:
                 await self._set_owner(session, conversation, Owner.QUEUE)
-                line = await self._desk.open(session, conversation, message.seq, turn.handoff)
-                await self._append(session, conversation, Speaker.SYSTEM, line)
+                line = await self._desk.open(session, conversation, last.seq, turn.handoff)
+                await transcript.append(session, self._bell, conversation, Speaker.SYSTEM, line)
 
     async def _set_owner(self, session: AsyncSession, conversation: int, owner: Owner) -> None:
         await session.execute(
@@ -286,83 +316,17 @@ class Conversations:
         )
         after_commit(session, lambda: self._bell.ring(conversation_topic(conversation)))
 
-    async def _conversation(self, session: AsyncSession, channel: str, sender: str) -> int:
-        found = await self._find(session, channel, sender)
-        if found is not None:
-            return found
-        contact = ContactRow(channel=channel, sender=sender)
-        session.add(contact)
-        await session.flush()
-        row = ConversationRow(contact_id=contact.id)
-        session.add(row)
-        await session.flush()
-        return row.id
 
-    @staticmethod
-    async def _find(session: AsyncSession, channel: str, sender: str) -> int | None:
-        found: int | None = await session.scalar(
-            select(ConversationRow.id)
-            .join(ContactRow, ContactRow.id == ConversationRow.contact_id)
-            .where(ContactRow.channel == channel, ContactRow.sender == sender)
-        )
-        return found
-
-    async def _append(
-        self,
-        session: AsyncSession,
-        conversation: int,
-        speaker: Speaker,
-        text: str,
-        *,
-        buttons: Sequence[Button] = (),
-        card: Card | None = None,
-        at: datetime | None = None,
-        inbound_id: str | None = None,
-        payload: str | None = None,
-    ) -> int:
-        seq = await session.scalar(
-            update(ConversationRow)
-            .where(ConversationRow.id == conversation)
-            .values(last_seq=ConversationRow.last_seq + 1)
-            .returning(ConversationRow.last_seq)
-            .execution_options(synchronize_session=False)
-        )
-        assert seq is not None
-        ours = speaker is not Speaker.CUSTOMER
-        now = datetime.now(UTC)
-        session.add(
-            MessageRow(
-                conversation_id=conversation,
-                seq=seq,
-                speaker=speaker,
-                text=text,
-                buttons=[{"title": b.title, "payload": b.payload} for b in buttons],
-                card=dict(card) if card is not None else None,
-                at=at or now,
-                inbound_id=inbound_id,
-                payload=payload,
-                answered=ours,
-                delivery="pending" if ours else "none",
-                delivery_due=now if ours else None,
-            )
-        )
-        await session.flush()
-        after_commit(session, lambda: self._bell.ring(conversation_topic(conversation)))
-        if ours:
-            after_commit(session, lambda: self._bell.ring("outbox"))
-        return seq
+def _words(message: MessageRow) -> bool:
+    return not message.text.startswith("[")
 
 
-def _message(row: MessageRow) -> Message:
-    return Message(
-        row.seq,
-        Speaker(row.speaker),
-        row.text,
-        tuple(Button(**b) for b in row.buttons),
-        row.at,
-        row.card,
-        row.delivery_error if row.delivery == "failed" else None,
-    )
+def _backlog(waiting: list[MessageRow]) -> list[MessageRow]:
+    """What the next turn answers: one message, or all of a backlog up to a pressed button."""
+    old = datetime.now(UTC) - BACKLOG_AFTER
+    if not waiting or waiting[0].payload is not None or waiting[0].at > old:
+        return waiting[:1]
+    return list(takewhile(lambda message: message.at <= old and message.payload is None, waiting))
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

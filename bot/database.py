@@ -67,7 +67,9 @@ class ConversationRow(Base):
 class MessageRow(Base):
     """消息: `inbound_id` is the channel's own id; `answered` is False until a customer's message had its turn.
 
-    `delivery` is none (the customer's own), pending, sent or failed.
+    `delivery` is a `bot.message.Delivery`; `delivery_due` is when to try (again), or until when someone is trying;
+    `delivery_tries` of a customer's own message counts how often the platform gave it to us. `carried_by` is the seq of
+    the customer's message in whose answer a door without push took this one along. `original` is the text before edits.
     """
 
     __tablename__ = "message"
@@ -88,7 +90,13 @@ class MessageRow(Base):
     inbound_id: Mapped[str | None] = mapped_column(String(128))
     payload: Mapped[str | None] = mapped_column(String(512))
     answered: Mapped[bool] = mapped_column(default=True)
-    delivery: Mapped[str] = mapped_column(String(8), default="none")
+    attachments: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    platform_id: Mapped[str | None] = mapped_column(String(64))
+    original: Mapped[str | None] = mapped_column(Text)
+    edited_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    carried_by: Mapped[int | None]
+    delivery: Mapped[str] = mapped_column(String(12), default="none")
+    delivery_parts: Mapped[int] = mapped_column(default=0)
     delivery_tries: Mapped[int] = mapped_column(default=0)
     delivery_due: Mapped[datetime | None] = mapped_column(UtcDateTime)
     delivery_error: Mapped[str | None] = mapped_column(String(256))

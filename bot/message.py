@@ -28,12 +28,45 @@ class Speaker(StrEnum):
     SYSTEM = "system"
 
 
+class Delivery(StrEnum):
+    """How far a message to the customer came.
+
+    `QUEUED` waits to go out or to be fetched; `SENT` the platform took it; `DELIVERED` the customer's page has it;
+    `FAILED` it could not be given, with a reason; `EXPIRED` it waited too long. `NONE` is the customer's own.
+    """
+
+    NONE = "none"
+    QUEUED = "queued"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """What came beside the text: `kind` is image, voice, video, file or location.
+
+    `ref` is the platform's own id of the content, by which the channel can fetch it; degrees are WGS-84 or as the
+    platform gives them.
+    """
+
+    kind: str
+    ref: str = ""
+    name: str = ""
+    mime: str = ""
+    size: int = 0
+    latitude: float | None = None
+    longitude: float | None = None
+
+
 @dataclass(frozen=True)
 class Inbound:
     """A customer's message as a channel translated it; (channel, sender, id) is unique. `sent_at` is aware.
 
     `payload` is set when the customer pressed a button; it counts only if that button was offered in this conversation,
-    otherwise it is text like any other.
+    otherwise it is text like any other. `choice` names such a button by the message's seq and its place in it (from 0).
+    `platform_id` is the platform's own id of the message, by which it may later be edited.
     """
 
     channel: str
@@ -42,6 +75,9 @@ class Inbound:
     text: str
     sent_at: datetime
     payload: str | None = None
+    choice: tuple[int, int] | None = None
+    attachments: tuple[Attachment, ...] = ()
+    platform_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,12 +100,14 @@ class Button:
 class Outbound:
     """One message to the customer; `card` holds the same figures as `text` for channels that can draw them.
 
-    A card is JSON: {"kind": "bill"|"outage"|"ticket"|…, "title": str, "rows": [[label, value], …], "as_of": str, …}.
+    A card is JSON: {"kind": "bill"|"outage"|"ticket"|…, "title": str, "rows": [[label, value], …], "as_of": str, …};
+    a bill may hold "chart": [[month, yuan], …]. `key` is the same for every try to deliver this message.
     """
 
     text: str
     buttons: tuple[Button, ...] = ()
     card: Card | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +122,8 @@ class Turn:
 class Message:
     """A stored message; `seq` counts from 1 without gaps within its conversation. `at` is aware UTC.
 
-    `undelivered` says why it could not reach the customer, None when it did or still may.
+    `undelivered` says why it could not reach the customer, None when it did or still may. `original` is what the
+    customer first wrote, if they edited it.
     """
 
     seq: int
@@ -94,3 +133,6 @@ class Message:
     at: datetime
     card: Card | None = None
     undelivered: str | None = None
+    delivery: Delivery = Delivery.NONE
+    attachments: tuple[Attachment, ...] = ()
+    original: str | None = None

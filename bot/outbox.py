@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 
+from prometheus_client import Counter, Histogram
 from sqlalchemy import select, update
 
 from bot.bell import Bell, conversation_topic
-from bot.channel import Channel, Throttled, Undeliverable
+from bot.breaker import Breaker
+from bot.channel import Channel, Throttled, Unconfirmed, Undeliverable
 from bot.database import ContactRow, ConversationRow, Database, MessageRow
-from bot.message import Button, Outbound
+from bot.message import Button, Delivery, Outbound
 
 MAX_TRIES = 8
 FIRST_WAIT = 2.0
 LOOK_EVERY = 2.0
 STOP_WAIT = 5.0
 BATCH = 200
+AT_ONCE = 400
+LEASE = timedelta(seconds=60)
+LASTS = timedelta(hours=48)
+EXPIRED = "超过48小时没有送达"
+UNCONFIRMED = "平台没有确认，可能已经送达"
 
 log = logging.getLogger(__name__)
+_waited = Histogram("dianqiao_delivery_seconds", "From a reply stored to the platform having it", ["channel"])
+_outcomes = Counter("dianqiao_deliveries", "Messages by how their delivery ended", ["channel", "delivery"])
 
 
 @dataclass(frozen=True)
@@ -32,19 +43,46 @@ class _Due:
     recipient: str
     outbound: Outbound
     tries: int
+    parts: int
+    stored: datetime
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A message that did not reach the customer, why, and since when."""
+
+    conversation: int
+    seq: int
+    channel: str
+    text: str
+    delivery: Delivery
+    reason: str
+    at: datetime
 
 
 class Outbox:
-    """Sends pending messages; one that fails waits 2, 4, 8 … seconds and holds back only its own conversation.
+    """Sends queued messages; one that fails waits 2, 4, 8 … seconds and holds back only its own conversation.
 
-    After `MAX_TRIES` (about four minutes) or an `Undeliverable` the message is marked failed with its reason.
+    After `MAX_TRIES` (about four minutes) or an `Undeliverable` the message is a dead letter with its reason. A
+    platform that keeps failing is left alone (`Breaker`), which costs no tries. Before sending, messages are leased by
+    moving their due time: two processes never send the same one, and a killed one's are sent after `LEASE`.
     """
 
-    def __init__(self, database: Database, channels: Sequence[Channel], bell: Bell) -> None:
-        """`channels` by name; a message for a door that is not mounted waits until it is."""
+    def __init__(
+        self,
+        database: Database,
+        channels: Sequence[Channel],
+        bell: Bell,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`channels` by name; a message for a door that is not mounted waits until it is. `clock` of the breakers."""
         self._database = database
-        self._channels: Mapping[str, Channel] = {channel.name: channel for channel in channels}
+        self._channels: Mapping[str, Channel] = {channel.name: channel for channel in channels if channel.pushes}
+        self._breakers = {name: Breaker(clock) for name in self._channels}
         self._bell = bell
+        self._running: set[asyncio.Task[None]] = set()
+        self._sent: list[_Due] = []
+        self._expired_at = 0.0
 
     async def run(self) -> None:
         """Send until cancelled: at each ring of "outbox", and every two seconds.
@@ -54,44 +92,139 @@ class Outbox:
         """
         with self._bell.listen("outbox") as rings:
             while True:
-                flush = asyncio.create_task(self.flush())
+                step = asyncio.create_task(self._step())
                 try:
-                    await asyncio.shield(flush)
+                    await asyncio.shield(step)
                 except asyncio.CancelledError:
-                    await asyncio.wait([flush], timeout=STOP_WAIT)
-                    flush.cancel()
+                    await asyncio.wait([step], timeout=STOP_WAIT)
+                    await self._finish()
                     raise
                 except Exception:
                     log.exception("the outbox could not read or mark its messages; trying again")
-                    await asyncio.sleep(LOOK_EVERY)
                 try:
                     async with asyncio.timeout(LOOK_EVERY):
                         await rings.get()
                 except TimeoutError:
                     continue
+                except asyncio.CancelledError:
+                    await self._finish()
+                    raise
                 while not rings.empty():
                     rings.get_nowait()
 
     async def flush(self) -> int:
         """Send everything that is due now and return how many messages were sent."""
         total = 0
-        while due := await self._due():
-            rows: dict[int, list[_Due]] = {}
-            for message in due:
-                rows.setdefault(message.conversation, []).append(message)
-            done = await asyncio.gather(*(self._send_in_order(messages) for messages in rows.values()))
-            sent = [id for ids in done for id in ids]
-            await self._mark_sent(sent)
-            total += len(sent)
+        while True:
+            total += await self._mark_sent()
+            await self._step()
+            if not self._running:
+                return total
+            await asyncio.wait(self._running)
+
+    async def dead_letters(self, limit: int = 200) -> list[DeadLetter]:
+        """What did not reach its customer, newest first."""
+        async with self._database.read() as session:
+            rows = await session.execute(
+                select(MessageRow, ContactRow.channel)
+                .join(ConversationRow, ConversationRow.id == MessageRow.conversation_id)
+                .join(ContactRow, ContactRow.id == ConversationRow.contact_id)
+                .where(MessageRow.delivery.in_((Delivery.FAILED, Delivery.EXPIRED)))
+                .order_by(MessageRow.id.desc())
+                .limit(limit)
+            )
+            return [
+                DeadLetter(
+                    row.conversation_id,
+                    row.seq,
+                    channel,
+                    row.text,
+                    Delivery(row.delivery),
+                    row.delivery_error or "",
+                    row.at,
+                )
+                for row, channel in rows
+            ]
+
+    async def retry(self, conversation: int, seq: int) -> bool:
+        """Queue a dead letter again; False when there is none of that number."""
+        async with self._database.write() as session:
+            found = await session.scalar(
+                update(MessageRow)
+                .where(
+                    MessageRow.conversation_id == conversation,
+                    MessageRow.seq == seq,
+                    MessageRow.delivery.in_((Delivery.FAILED, Delivery.EXPIRED)),
+                )
+                .values(delivery=Delivery.QUEUED, delivery_due=datetime.now(UTC), delivery_tries=0)
+                .returning(MessageRow.id)
+            )
+        self._bell.ring("outbox")
+        return found is not None
+
+    async def _finish(self) -> None:
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=STOP_WAIT)
+            for task in late:
+                task.cancel()
+        await self._mark_sent()
+
+    async def _step(self) -> None:
+        await self._mark_sent()
+        await self._expire()
+        while len(self._running) < AT_ONCE:
+            due = await self._claim()
+            for _, messages in groupby(due, key=lambda message: message.conversation):
+                task = asyncio.create_task(self._send_in_order(list(messages)))
+                self._running.add(task)
+                task.add_done_callback(self._ended)
             if len(due) < BATCH:
                 break
-        return total
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            log.error("a delivery failed to be marked; it is tried again later", exc_info=failure)
+        self._bell.ring("outbox")
+
+    async def _claim(self) -> list[_Due]:
+        """Messages that are due, leased; all of a conversation's or none, so that no other process overtakes."""
+        due = await self._due()
+        if not due:
+            return []
+        now = datetime.now(UTC)
+        async with self._database.write() as session:
+            claimed = set(
+                await session.scalars(
+                    update(MessageRow)
+                    .where(
+                        MessageRow.id.in_([message.id for message in due]),
+                        MessageRow.delivery == Delivery.QUEUED,
+                        MessageRow.delivery_due <= now,
+                    )
+                    .values(delivery_due=now + LEASE)
+                    .returning(MessageRow.id)
+                    .execution_options(synchronize_session=False)
+                )
+            )
+            elsewhere = {message.conversation for message in due if message.id not in claimed}
+            if elsewhere:
+                await session.execute(
+                    update(MessageRow)
+                    .where(MessageRow.id.in_(claimed), MessageRow.conversation_id.in_(elsewhere))
+                    .values(delivery_due=now)
+                    .execution_options(synchronize_session=False)
+                )
+        return [message for message in due if message.conversation not in elsewhere]
 
     async def _due(self) -> list[_Due]:
         now = datetime.now(UTC)
+        names = [name for name, breaker in self._breakers.items() if not breaker.open]
+        if not names:
+            return []
         held = (
             select(MessageRow.conversation_id)
-            .where(MessageRow.delivery == "pending", MessageRow.delivery_due > now)
+            .where(MessageRow.delivery == Delivery.QUEUED, MessageRow.delivery_due > now)
             .distinct()
         )
         async with self._database.read() as session:
@@ -100,72 +233,146 @@ class Outbox:
                 .join(ConversationRow, ConversationRow.id == MessageRow.conversation_id)
                 .join(ContactRow, ContactRow.id == ConversationRow.contact_id)
                 .where(
-                    MessageRow.delivery == "pending",
-                    ContactRow.channel.in_(self._channels),
+                    MessageRow.delivery == Delivery.QUEUED,
+                    ContactRow.channel.in_(names),
                     MessageRow.conversation_id.not_in(held),
                 )
                 .order_by(MessageRow.conversation_id, MessageRow.seq)
                 .limit(BATCH)
             )
-            return [
+            due = [
                 _Due(
-                    message.id,
-                    message.conversation_id,
+                    row.id,
+                    row.conversation_id,
                     contact.channel,
                     contact.sender,
-                    Outbound(message.text, tuple(Button(**b) for b in message.buttons), message.card),
-                    message.delivery_tries,
+                    Outbound(
+                        row.text,
+                        tuple(Button(**b) for b in row.buttons),
+                        row.card,
+                        f"{row.conversation_id}-{row.seq}",
+                    ),
+                    row.delivery_tries,
+                    row.delivery_parts,
+                    row.at,
                 )
-                for message, contact in rows
+                for row, contact in rows
             ]
+        for name, breaker in self._breakers.items():
+            if breaker.trying:
+                first = next((message.conversation for message in due if message.channel == name), None)
+                due = [message for message in due if message.channel != name or message.conversation == first]
+        return due
 
-    async def _send_in_order(self, messages: Sequence[_Due]) -> list[int]:
-        sent: list[int] = []
+    async def _send_in_order(self, messages: Sequence[_Due]) -> None:
+        until = time.monotonic() + LEASE.total_seconds() / 2
         for message in messages:
+            if time.monotonic() > until:
+                # the lease is nearly over: whoever finds the rest due goes on
+                return
+            channel, breaker = self._channels[message.channel], self._breakers[message.channel]
+            parts, done, doubt = channel.parts(message.outbound), message.parts, ""
             try:
-                await self._channels[message.channel].send(message.recipient, message.outbound)
+                for number in range(done, len(parts)):
+                    key = message.outbound.key if len(parts) == 1 else f"{message.outbound.key}-{number}"
+                    try:
+                        await channel.send(message.recipient, replace(parts[number], key=key))
+                    except Unconfirmed as failure:
+                        doubt = f"{UNCONFIRMED}：{failure}"
+                    done = number + 1
             except Undeliverable as failure:
-                await self._mark_failed(message, str(failure))
+                await self._mark(message, Delivery.FAILED, str(failure), done)
             except Throttled as failure:
-                await self._postpone(message, failure.retry_after, message.tries, str(failure))
-                break
+                await self._postpone(messages, message, failure.retry_after, message.tries, str(failure), done)
+                return
             except Exception as failure:
+                breaker.failed()
                 tries = message.tries + 1
-                log.warning("message %s: try %d failed: %s", message.id, tries, failure)
+                error = f"{type(failure).__name__}: {failure}"
+                log.warning("message %s: try %d failed: %s", message.id, tries, error)
                 if tries >= MAX_TRIES:
-                    await self._mark_failed(message, f"{type(failure).__name__}: {failure}")
+                    await self._mark(message, Delivery.FAILED, error, done)
                     continue
-                await self._postpone(message, FIRST_WAIT * 2 ** (tries - 1), tries, str(failure))
-                break
+                await self._postpone(messages, message, FIRST_WAIT * 2 ** (tries - 1), tries, error, done)
+                return
             else:
-                sent.append(message.id)
-        return sent
+                if doubt:
+                    breaker.failed()
+                    await self._mark(message, Delivery.SENT, doubt, done)
+                else:
+                    breaker.succeeded()
+                    self._sent.append(message)
 
-    async def _mark_sent(self, ids: Sequence[int]) -> None:
-        if ids:
+    async def _mark_sent(self) -> int:
+        sent, self._sent = self._sent, []
+        if not sent:
+            return 0
+        try:
             async with self._database.write() as session:
                 await session.execute(
-                    update(MessageRow).where(MessageRow.id.in_(ids)).values(delivery="sent", delivery_due=None)
+                    update(MessageRow)
+                    .where(MessageRow.id.in_([message.id for message in sent]))
+                    .values(delivery=Delivery.SENT, delivery_due=None, delivery_error=None)
                 )
+        except BaseException:
+            self._sent = sent + self._sent
+            raise
+        now = datetime.now(UTC)
+        for message in sent:
+            _waited.labels(message.channel).observe((now - message.stored).total_seconds())
+            _outcomes.labels(message.channel, "sent").inc()
+        return len(sent)
 
-    async def _mark_failed(self, message: _Due, error: str) -> None:
+    async def _mark(self, message: _Due, delivery: Delivery, reason: str, parts: int) -> None:
         async with self._database.write() as session:
             await session.execute(
                 update(MessageRow)
                 .where(MessageRow.id == message.id)
-                .values(delivery="failed", delivery_due=None, delivery_error=error[:256])
+                .values(delivery=delivery, delivery_due=None, delivery_error=reason[:256], delivery_parts=parts)
             )
-        log.error("message %s could not be delivered: %s", message.id, error)
+        _outcomes.labels(message.channel, str(delivery)).inc()
+        if delivery is Delivery.FAILED:
+            log.error("message %s could not be delivered: %s", message.id, reason)
         self._bell.ring(conversation_topic(message.conversation))
 
-    async def _postpone(self, message: _Due, seconds: float, tries: int, error: str) -> None:
+    async def _postpone(
+        self, leased: Sequence[_Due], message: _Due, seconds: float, tries: int, error: str, parts: int
+    ) -> None:
+        """The message is due later, and with it those behind it."""
+        now = datetime.now(UTC)
+        behind = [other.id for other in leased if other.outbound is not message.outbound and other.id > message.id]
         async with self._database.write() as session:
             await session.execute(
                 update(MessageRow)
                 .where(MessageRow.id == message.id)
                 .values(
-                    delivery_due=datetime.now(UTC) + timedelta(seconds=seconds),
+                    delivery_due=now + timedelta(seconds=seconds),
                     delivery_tries=tries,
                     delivery_error=error[:256],
+                    delivery_parts=parts,
                 )
+            )
+            if behind:
+                await session.execute(update(MessageRow).where(MessageRow.id.in_(behind)).values(delivery_due=now))
+
+    async def _expire(self) -> None:
+        """Once a minute, what waited longer than `LASTS` is given up."""
+        if not self._channels or time.monotonic() < self._expired_at:
+            return
+        self._expired_at = time.monotonic() + 60
+        theirs = (
+            select(ConversationRow.id)
+            .join(ContactRow, ContactRow.id == ConversationRow.contact_id)
+            .where(ContactRow.channel.in_(self._channels))
+        )
+        async with self._database.write() as session:
+            await session.execute(
+                update(MessageRow)
+                .where(
+                    MessageRow.delivery == Delivery.QUEUED,
+                    MessageRow.at < datetime.now(UTC) - LASTS,
+                    MessageRow.conversation_id.in_(theirs),
+                )
+                .values(delivery=Delivery.EXPIRED, delivery_due=None, delivery_error=EXPIRED)
+                .execution_options(synchronize_session=False)
             )

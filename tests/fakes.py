@@ -64,17 +64,29 @@ class RememberingChannel:
 
     def __init__(self, name: str = "web") -> None:
         self.name = name
+        self.pushes = True
         self.sent: list[tuple[str, str]] = []
         self.failures: list[Exception] = []
         self.delay = 0.0
         self.started = 0
+        self.keys: list[str] = []
+        self.fails_at: set[int] = set()
 
     def routes(self, receive: Receive) -> Sequence[BaseRoute]:
         return []
 
+    async def run(self, receive: Receive) -> None:
+        """Nothing to do."""
+
+    def parts(self, message: Outbound) -> Sequence[Outbound]:
+        return [Outbound(text) for text in message.text.split("|")]
+
     async def send(self, recipient: str, message: Outbound) -> None:
+        self.keys.append(message.key)
         self.started += 1
         await asyncio.sleep(self.delay)
+        if self.started in self.fails_at:
+            raise ConnectionError("down")
         if self.failures:
             raise self.failures.pop(0)
         self.sent.append((recipient, message.text))

@@ -25,7 +25,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from bot.bell import Bell, conversation_topic
 from bot.channel import Receive
 from bot.conversation import Conversations
-from bot.message import Inbound, Message, Outbound
+from bot.message import Delivery, Inbound, Message, Outbound
 from channels.webchat.identity import Identities, NoIdentity
 
 STATIC = Path(__file__).with_name("static")
@@ -84,6 +84,7 @@ class Webchat:
     """The web channel; see contracts: Web chat."""
 
     name = "web"
+    pushes = False
 
     def __init__(self, conversations: Conversations, bell: Bell, secret_key: str, position: Position) -> None:
         """`position` says how many wait before a conversation, None when it does not wait."""
@@ -94,7 +95,14 @@ class Webchat:
         self._messages = Allowance(MESSAGES_A_MINUTE)
         self._sessions = Allowance(SESSIONS_A_MINUTE)
 
-    async def send(self, recipient: str, message: Outbound) -> None:
+    async def run(self, receive: Receive) -> None:
+        """Nothing besides the routes."""
+
+    def parts(self, message: Outbound) -> Sequence[Outbound]:
+        """A page shows a message of any length."""
+        return [message]
+
+    async def send(self, recipient: str, part: Outbound) -> None:
         """Nothing to push: the page pulls what is stored."""
 
     def routes(self, receive: Receive) -> Sequence[BaseRoute]:
@@ -189,9 +197,12 @@ class Webchat:
         told: dict[str, Any] | None = None
         with self._bell.listen(conversation_topic(conversation)) as rings:
             while True:
-                for message in await self._conversations.messages(conversation, after):
+                fresh = await self._conversations.messages(conversation, after)
+                for message in fresh:
                     await websocket.send_json(_message(message))
                     after = message.seq
+                if any(message.delivery is Delivery.QUEUED for message in fresh):
+                    await self._conversations.delivered(conversation, after)
                 owner = await self._owner(conversation)
                 if owner != told:
                     await websocket.send_json(owner)
@@ -205,10 +216,13 @@ class Webchat:
                     await websocket.send_json(dict(event))
 
     async def _poll(self, sender: str, after: int, wait: float) -> list[dict[str, Any]]:
-        until = time.monotonic() + wait
+        until, confirmed = time.monotonic() + wait, False
         while True:
             conversation = await self._conversations.find(self.name, sender)
             if conversation is not None:
+                if after and not confirmed:
+                    await self._conversations.delivered(conversation, after)
+                    confirmed = True
                 found = await self._conversations.messages(conversation, after)
                 if found:
                     return [*map(_message, found), await self._owner(conversation)]

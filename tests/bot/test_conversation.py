@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.conversation import BACK, BOT_UNAVAILABLE, Contact, Conversations, WrongOwner
+from bot.conversation import BACK, BOT_UNAVAILABLE, NO_WORDS, Contact, Conversations, WrongOwner
 from bot.database import Database
-from bot.message import Inbound, Owner, Receipt, Speaker
+from bot.message import Attachment, Inbound, Owner, Receipt, Speaker
 from tests.fakes import RememberingDesk, ScriptedDialogue
 
 Url = Callable[[], str]
@@ -16,7 +16,7 @@ NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 
 
 def said(text: str, id: str = "1", sender: str = "a") -> Inbound:
-    return Inbound("web", sender, id, text, NOW)
+    return Inbound("web", sender, id, text, datetime.now(UTC))
 
 
 class Stage:
@@ -160,6 +160,68 @@ def test_a_late_bot_reply_is_dropped_when_an_agent_took_over(database_url: Url) 
         assert stage.desk.arrivals == [(1, 1)]
 
     run(database_url(), scene, patience=30)
+
+
+def test_a_backlog_is_answered_in_one_turn(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        for id, text, payload in (
+            ("1", "停电了", None),
+            ("2", "人民路", None),
+            ("3", "", "选"),
+            ("4", "几点来电", None),
+        ):
+            await stage.conversations.receive(Inbound("web", "a", id, text, NOW, payload))
+        await stage.conversations.receive(said("谢谢", "5"))
+        await stage.conversations.answer(1)
+        assert stage.dialogue.asked == ["停电了\n人民路\n选\n几点来电", "谢谢"]
+        assert await stage.conversations.unanswered() == []
+
+    run(database_url(), scene)
+
+
+def test_a_typed_number_is_the_button_of_that_place(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.say("选", "１", "1", "9")
+        assert stage.dialogue.payloads == [None, "/query_bill", None, None]
+
+    run(database_url(), scene)
+
+
+def test_a_button_is_found_by_its_place_however_old(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.say("选", *(f"问{n}" for n in range(40)))
+        for id, choice in (("x", (2, 0)), ("y", (2, 1)), ("z", (99, 0))):
+            await stage.conversations.receive(Inbound("web", "a", id, "查电费", datetime.now(UTC), choice=choice))
+        await stage.conversations.answer(1)
+        assert stage.dialogue.payloads[-3:] == ["/query_bill", None, None]
+
+    run(database_url(), scene)
+
+
+def test_an_edit_changes_the_transcript_and_keeps_the_first_wording(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        sent = Inbound("web", "a", "1", "停店了", datetime.now(UTC), platform_id="77")
+        await stage.conversations.receive(sent)
+        later = datetime.now(UTC)
+        assert await stage.conversations.edit("web", "a", "77", "停电了", later)
+        assert not await stage.conversations.edit("web", "a", "77", "旧", later)
+        assert not await stage.conversations.edit("web", "b", "77", "别人的", later)
+        await stage.conversations.answer(1)
+        assert stage.dialogue.asked == ["停电了"]
+        assert (await stage.conversations.messages(1))[0].original == "停店了"
+
+    run(database_url(), scene)
+
+
+def test_an_attachment_without_words_is_kept_and_asked_about(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        picture = Attachment("image", "file-1", mime="image/jpeg")
+        await stage.conversations.receive(Inbound("web", "a", "1", "[图片]", datetime.now(UTC), attachments=(picture,)))
+        await stage.conversations.answer(1)
+        first, answer = await stage.conversations.messages(1)
+        assert first.attachments == (picture,) and answer.text == NO_WORDS and stage.dialogue.asked == []
+
+    run(database_url(), scene)
 
 
 def test_what_was_stored_before_a_crash_is_answered_after_it(database_url: Url) -> None:

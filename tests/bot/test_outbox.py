@@ -1,14 +1,16 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import update
 
 from bot.bell import Bell
-from bot.channel import Throttled, Undeliverable
+from bot.channel import Throttled, Unconfirmed, Undeliverable
 from bot.conversation import Conversations
 from bot.database import Database, MessageRow
+from bot.message import Delivery, Message
 from bot.outbox import MAX_TRIES, Outbox
 from tests.bot.test_conversation import said
 from tests.fakes import RememberingChannel, RememberingDesk, ScriptedDialogue
@@ -20,16 +22,24 @@ class Stage:
         self.bell = Bell()
         self.channel = RememberingChannel()
         self.conversations = Conversations(self.database, ScriptedDialogue(), RememberingDesk(), self.bell)
-        self.outbox = Outbox(self.database, [self.channel], self.bell)
+        self.seconds = 0.0
+        self.outbox = self.another()
+
+    def another(self) -> Outbox:
+        return Outbox(self.database, [self.channel], self.bell, lambda: self.seconds)
 
     async def say(self, text: str, sender: str = "a") -> None:
         receipt = await self.conversations.receive(said(text, text, sender))
         await self.conversations.answer(receipt.conversation)
 
+    async def stored(self, seq: int) -> Message:
+        return (await self.conversations.messages(1, seq - 1))[0]
+
     async def wait_over(self) -> None:
+        self.seconds += 120
         async with self.database.write() as session:
             await session.execute(
-                update(MessageRow).where(MessageRow.delivery == "pending").values(delivery_due=said("").sent_at)
+                update(MessageRow).where(MessageRow.delivery == "queued").values(delivery_due=said("").sent_at)
             )
 
 
@@ -127,5 +137,110 @@ def test_a_stop_in_the_middle_of_sending_marks_what_was_sent(database_url: Calla
             await running
         assert len(stage.channel.sent) == 1
         assert await stage.outbox.flush() == 0
+
+    run(database_url(), scene)
+
+
+def test_two_outboxes_send_each_message_once_and_in_order(database_url: Callable[[], str]) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.channel.delay = 0.01
+        for sender in "abcdef":
+            for text in "一二三":
+                await stage.say(text, sender)
+        counts = await asyncio.gather(stage.outbox.flush(), stage.another().flush())
+        assert sum(counts) == 18
+        for sender in "abcdef":
+            assert [t for who, t in stage.channel.sent if who == sender] == [f"您说的是：{t}" for t in "一二三"]
+
+    run(database_url(), scene)
+
+
+def test_a_message_of_parts_goes_on_where_it_stopped(database_url: Callable[[], str]) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.say("一|二|三")
+        stage.channel.fails_at = {2}
+        await stage.outbox.flush()
+        assert [text for _, text in stage.channel.sent] == ["您说的是：一"]
+        await stage.wait_over()
+        await stage.another().flush()
+        assert [text for _, text in stage.channel.sent] == ["您说的是：一", "二", "三"]
+        assert stage.channel.keys == ["1-2-0", "1-2-1", "1-2-1", "1-2-2"]
+
+    run(database_url(), scene)
+
+
+def test_what_the_platform_did_not_confirm_is_not_doubled(database_url: Callable[[], str]) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.channel.failures = [Unconfirmed("no answer")]
+        await stage.say("一")
+        await stage.say("二")
+        await stage.outbox.flush()
+        assert [text for _, text in stage.channel.sent] == ["您说的是：二"]
+        assert (await stage.stored(2)).delivery is Delivery.SENT
+
+    run(database_url(), scene)
+
+
+def test_a_dead_letter_is_listed_and_can_be_retried(database_url: Callable[[], str]) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.channel.failures = [Undeliverable("客户已停用")]
+        await stage.say("一")
+        await stage.outbox.flush()
+        (letter,) = await stage.outbox.dead_letters()
+        assert (letter.conversation, letter.seq, letter.delivery, letter.reason) == (1, 2, "failed", "客户已停用")
+        assert not await stage.outbox.retry(1, 99)
+        assert await stage.outbox.retry(1, 2)
+        assert await stage.outbox.flush() == 1
+        assert await stage.outbox.dead_letters() == []
+        assert (await stage.stored(2)).delivery is Delivery.SENT
+
+    run(database_url(), scene)
+
+
+def test_a_dead_letter_is_tried_again_when_the_customer_writes(database_url: Callable[[], str]) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.channel.failures = [Undeliverable("时限已过")]
+        await stage.say("一")
+        await stage.outbox.flush()
+        await stage.say("二")
+        await stage.outbox.flush()
+        assert [text for _, text in stage.channel.sent] == ["您说的是：一", "您说的是：二"]
+
+    run(database_url(), scene)
+
+
+def test_a_platform_that_keeps_failing_is_left_alone_and_then_tried_once(database_url: Callable[[], str]) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.channel.failures = [ConnectionError("down")] * 6
+        for sender in "abcdefgh":
+            await stage.say("一", sender)
+        await stage.outbox.flush()
+        tried = stage.channel.started
+        assert tried == 8 and stage.channel.sent[0][0] == "g"
+        await stage.say("二", "z")
+        stage.channel.failures = [ConnectionError("down")] * 9
+        for sender in "ijklmno":
+            await stage.say("一", sender)
+        await stage.outbox.flush()
+        tried = stage.channel.started
+        await stage.outbox.flush()
+        assert stage.channel.started == tried
+        await stage.wait_over()
+        await stage.outbox.flush()
+        assert stage.channel.started == tried + 1
+        stage.channel.failures = []
+        await stage.wait_over()
+        assert await stage.outbox.flush() == 14
+
+    run(database_url(), scene)
+
+
+def test_a_message_that_waited_too_long_expires(database_url: Callable[[], str]) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.say("一")
+        async with stage.database.write() as session:
+            await session.execute(update(MessageRow).values(at=datetime.now(UTC) - timedelta(hours=49)))
+        assert await stage.outbox.flush() == 0
+        assert (await stage.outbox.dead_letters())[0].delivery is Delivery.EXPIRED
 
     run(database_url(), scene)
