@@ -83,13 +83,13 @@ class Complaint:
     source: str
 
 
-def utterances(folder: Path = HERE / "intents") -> Iterator[Utterance]:
-    """Every training sentence of the topic files, in file order.
+def utterances(source: Path = HERE / "intents") -> Iterator[Utterance]:
+    """Every sentence of a folder of topic files, or of one file, in file order.
 
     Raises `DataError` for an intent or entity outside `taxonomy.md`, or stray brackets.
     """
     known = {intent for intents in TOPICS.values() for intent in intents}
-    for file in sorted(folder.glob("*.yml")):
+    for file in sorted(source.glob("*.yml")) if source.is_dir() else [source]:
         for block in yaml.safe_load(file.read_text("utf-8"))["nlu"]:
             intent = block["intent"]
             if intent not in known:

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 import nlu_data
+from nlu_data import checks
+from nlu_data.checks import FROZEN
 
 
 def test_every_intent_has_varied_utterances() -> None:
@@ -63,3 +65,24 @@ def test_a_wrong_complaint_is_refused_by_line(tmp_path: Path, change: dict[str, 
     file.write_text(json.dumps(GOOD) + "\n" + json.dumps(GOOD | change) + "\n", "utf-8")
     with pytest.raises(nlu_data.DataError, match=f"batch.jsonl, line 2.*{message}"):
         list(nlu_data.complaints(file))
+
+
+def test_a_training_sentence_does_not_stand_in_the_frozen_set() -> None:
+    training = [nlu_data.Utterance("query_bill", "帮我查一下[上个月](month)的电费")]
+    near = nlu_data.Utterance("query_bill", "帮我查一下，[上个月](month)的电费！")
+    far = nlu_data.Utterance("query_bill", "[十月](month)电费出来没")
+    assert checks.too_near(training, [far]) == []
+    assert len(checks.too_near(training, [near, far])) == 1
+
+
+def test_entities_cut_within_a_figure_or_at_a_blank_are_told() -> None:
+    good = nlu_data.Utterance("query_bill", "户号[3310345528](account_no)[9月](month)账单")
+    cut = nlu_data.Utterance("query_bill", "户号[33103455](account_no)28")
+    blank = nlu_data.Utterance("query_bill", "[上个月 ](month)账单")
+    assert checks.misaligned([good]) == []
+    assert len(checks.misaligned([cut, blank])) == 2
+
+
+def test_no_entity_of_ours_is_misaligned() -> None:
+    frozen = [row for name in ("intents", "intents_robust") for row in nlu_data.utterances(FROZEN / f"{name}.yml")]
+    assert checks.misaligned([*nlu_data.utterances(), *frozen]) == []

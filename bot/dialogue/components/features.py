@@ -1,0 +1,79 @@
+"""What the intent classifier sees of a message: words, characters and sounds, places and numbers out of the way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from bot.dialogue.components import text as texts
+from bot.dialogue.components.patterns import Found
+
+_BETWEEN = re.compile(r"[^\w①-⑧]+")
+_SIGNS = dict(
+    zip(("account_no", "month", "date", "area", "city", "phone", "ticket_no", "amount"), "①②③④⑤⑥⑦⑧", strict=True)
+)
+
+
+def readable(text: str, found: Sequence[Found]) -> str:
+    """A normal text with each entity as one sign, power words spelled right and dialect words as standard ones."""
+    signed, position = "", 0
+    for one in sorted(found, key=lambda one: one.start):
+        signed += text[position : one.start] + _SIGNS[one.entity]
+        position = one.end
+    return _standard(_respelled(signed + text[position:]))
+
+
+def words(text: str) -> list[str]:
+    """Words and pairs of neighbours of a readable text."""
+    every = [word for word in texts.words(text) if not _BETWEEN.fullmatch(word)]
+    return every + [f"{a} {b}" for a, b in zip(every, every[1:], strict=False)]
+
+
+def characters(text: str) -> list[str]:
+    """Runs of one to four characters of a readable text; ^ and $ are its ends."""
+    return _runs("^" + _BETWEEN.sub(" ", text).strip() + "$", 4)
+
+
+def sounds(text: str) -> list[str]:
+    """Runs of one to three sounds of a readable text."""
+    every = ["^", *texts.sounds(_BETWEEN.sub("", text)), "$"]
+    return ["_".join(every[i : i + n]) for n in (1, 2, 3) for i in range(len(every) - n + 1)]
+
+
+BLOCKS: tuple[Callable[[str], list[str]], ...] = (words, characters, sounds)
+
+
+def _runs(text: str, longest: int) -> list[str]:
+    return [text[i : i + n] for n in range(1, longest + 1) for i in range(len(text) - n + 1)]
+
+
+def _respelled(text: str) -> str:
+    """Power words written by sound (点费, 停店) as they should be."""
+    heard = texts.sounds(text)
+    spelled, i = "", 0
+    while i < len(text):
+        word = next((w for n in (4, 3, 2) if (w := _by_sound().get(tuple(heard[i : i + n]))) is not None), None)
+        spelled += word or text[i]
+        i += len(word or " ")
+    return spelled
+
+
+def _standard(text: str) -> str:
+    pattern, standard = _synonyms()
+    return pattern.sub(lambda hit: standard[hit.group()], text)
+
+
+@lru_cache(maxsize=1)
+def _by_sound() -> dict[tuple[str, ...], str]:
+    return {tuple(texts.sounds(word)): word for word in sorted(texts.lookup("power"))}
+
+
+@lru_cache(maxsize=1)
+def _synonyms() -> tuple[re.Pattern[str], dict[str, str]]:
+    standard: dict[str, str] = {}
+    for line in (texts.LOOKUPS / "synonyms.txt").read_text("utf-8").splitlines():
+        wanted, *others = line.split()
+        standard |= {other: standard.get(other, wanted) for other in others}
+    longest_first = sorted(standard, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first))), standard
