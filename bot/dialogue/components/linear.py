@@ -25,8 +25,12 @@ class Linear:
 
     def __init__(self, vectorizers: list[TfidfVectorizer], machine: LinearSVC, sharpness: float) -> None:
         """`sharpness` turns margins into probabilities: softmax(sharpness × margin)."""
-        self._vectorizers, self._machine, self._sharpness = vectorizers, machine, sharpness
+        self._vectorizers, self._sharpness = vectorizers, sharpness
+        self._intents = [str(name) for name in machine.classes_]
         self._weights = np.ascontiguousarray(machine.coef_.T.astype(np.float32))
+        self._bias = machine.intercept_.astype(np.float32)
+        for one in vectorizers:
+            one.stop_words_ = None  # what min_df left out, of no use any more
 
     @classmethod
     def train(cls, sentences: Sequence[Sentence], intents: Sequence[str], penalty: float, seed: int) -> Linear:
@@ -38,7 +42,7 @@ class Linear:
         held, rest = order[:cut], order[cut:]
         first = cls._fit([sentences[i] for i in rest], [intents[i] for i in rest], penalty, seed)
         margins = first.margins([sentences[i] for i in held])
-        columns = {name: i for i, name in enumerate(first._machine.classes_)}
+        columns = {name: i for i, name in enumerate(first._intents)}
         wanted = np.array([columns.get(intents[i], 0) for i in held])
         loss = [-np.log(_softmax(s * margins)[np.arange(len(held)), wanted] + 1e-12).mean() for s in SHARPNESS]
         model = cls._fit(sentences, intents, penalty, seed)
@@ -57,12 +61,12 @@ class Linear:
         """One row of margins for each sentence, in the order of the machine's classes."""
         texts = [readable(text, found) for text, found in sentences]
         matrix = sparse.hstack([one.transform(texts) for one in self._vectorizers]).tocsr()
-        return matrix @ self._weights + self._machine.intercept_
+        return matrix @ self._weights + self._bias
 
     def rank(self, text: str, found: Sequence[Found]) -> list[tuple[str, float]]:
         """Every intent with its confidence, the likeliest first."""
         confidence = _softmax(self._sharpness * self.margins([(text, found)]))[0]
-        return [(str(self._machine.classes_[i]), float(confidence[i])) for i in np.argsort(-confidence)]
+        return [(self._intents[i], float(confidence[i])) for i in np.argsort(-confidence)]
 
 
 def _softmax(rows: Any) -> Any:
