@@ -22,8 +22,10 @@ from bot.database import ContactRow, ConversationRow, Database, MessageRow, afte
 from bot.message import Button, Delivery, Inbound, Message, Outbound, Owner, Receipt, Speaker, Turn
 
 BOT_UNAVAILABLE = "抱歉，我现在暂时无法回答，已为您转接人工客服。紧急情况请拨打95598。"
-BACK = "我是小桥，接下来由我继续为您服务。问题解决了吗？"
-BACK_BUTTONS = (Button("解决了", "解决了，谢谢"), Button("没有解决，转人工", "转人工"))
+BACK = Outbound(
+    "我是小桥，接下来由我继续为您服务。问题解决了吗？",
+    (Button("解决了", "解决了，谢谢"), Button("没有解决，转人工", "转人工")),
+)
 NO_WORDS = "收到了，谢谢。请再用文字说说您的问题，或者发送“转人工”。"
 BACKLOG_AFTER = timedelta(seconds=30)
 BACKLOG_MOST = 50
@@ -187,20 +189,27 @@ class Conversations:
             raise WrongOwner(f"conversation {conversation} is owned by {row.owner}: claim it first")
         return await transcript.append(session, self._bell, conversation, Speaker.AGENT, text)
 
-    async def hand_back(self, session: AsyncSession, conversation: int, line: str, summary: str = "") -> None:
+    async def hand_back(
+        self, session: AsyncSession, conversation: int, line: str, summary: str = "", greeting: Outbound = BACK
+    ) -> None:
         """Give the conversation back to the bot, which speaks first.
 
-        The customer sees `line` and then the bot's greeting; the dialogue starts afresh, so no half-filled form goes
-        on, and is told the `summary` of what the agent did.
+        The customer sees `line` and then the bot's `greeting`. Unless the bot had the conversation all along, the
+        dialogue starts afresh, so no half-filled form goes on, and is told the `summary` of what the agent did.
         """
-        await self._set_owner(session, conversation, Owner.BOT)
+        owner = await session.scalar(select(ConversationRow.owner).where(ConversationRow.id == conversation))
+        if owner != Owner.BOT:
+            await self._set_owner(session, conversation, Owner.BOT)
+            after_commit(session, lambda: self._start(self._dialogue.forget(conversation, summary)))
         await transcript.append(session, self._bell, conversation, Speaker.SYSTEM, line)
-        await transcript.append(session, self._bell, conversation, Speaker.BOT, BACK, buttons=BACK_BUTTONS)
-        after_commit(session, lambda: self._start(self._dialogue.forget(conversation, summary)))
+        await transcript.append(
+            session, self._bell, conversation, Speaker.BOT, greeting.text, buttons=greeting.buttons
+        )
 
-    async def tell(self, session: AsyncSession, conversation: int, line: str, buttons: Sequence[Button] = ()) -> int:
+
+    async def tell(self, session: AsyncSession, conversation: int, line: str) -> int:
         """A line from the system to the customer, whoever owns the conversation; returns its seq."""
-        return await transcript.append(session, self._bell, conversation, Speaker.SYSTEM, line, buttons=buttons)
+        return await transcript.append(session, self._bell, conversation, Speaker.SYSTEM, line)
 
     async def owner(self, conversation: int) -> Owner:
         """Who answers now."""

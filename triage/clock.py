@@ -121,6 +121,10 @@ class Clocks:
         """Open time left; negative when broken."""
         return timedelta(seconds=row.target) - self.elapsed(row, now)
 
+    def after(self, row: ClockRow, moment: datetime, span: timedelta) -> datetime:
+        """`span` of the clock's open time after `moment`."""
+        return self._calendar(row).add(moment, span)
+
     def breached(self, row: ClockRow, now: datetime) -> bool:
         """Did it, or does it, take longer than its target."""
         return self.left(row, now) < timedelta()

@@ -94,6 +94,20 @@ class History:
         session.add(
             TicketEventRow(ticket_id=row.id, kind=kind, actor=actor, detail=dict(detail), at=now, version=row.version)
         )
+        self._ring(session, row)
+
+    def remark(
+        self, session: AsyncSession, row: TicketRow, kind: str, actor: str, detail: Mapping[str, object]
+    ) -> None:
+        """Add an event that changes nothing an agent edits: the version stays, their work is not stale."""
+        session.add(
+            TicketEventRow(
+                ticket_id=row.id, kind=kind, actor=actor, detail=dict(detail), at=self._clock(), version=row.version
+            )
+        )
+        self._ring(session, row)
+
+    def _ring(self, session: AsyncSession, row: TicketRow) -> None:
         conversation = row.conversation_id
         after_commit(session, lambda: self._bell.ring(QUEUE))
         after_commit(session, lambda: self._bell.ring(conversation_topic(conversation)))

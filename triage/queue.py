@@ -7,8 +7,9 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.conversation import BACK
 from bot.database import ConversationRow
-from bot.message import Owner
+from bot.message import Outbound, Owner
 from triage.intake import UNCLAIMED_FOR, Intake
 from triage.promise import when
 from triage.taxonomy import PRIORITIES
@@ -151,17 +152,19 @@ class TicketQueue(Intake):
             return row
 
     async def close_with(
-        self, session: AsyncSession, row: TicketRow, agent: str, resolution: str, line: str | None = None
+        self, session: AsyncSession, row: TicketRow, agent: str, resolution: str, greeting: Outbound | None = BACK
     ) -> None:
-        """Resolve in the caller's transaction; `line` replaces the usual one to the customer."""
+        """Resolve in the caller's transaction; with no `greeting` the customer is told nothing."""
         self._history.move(row, Status.RESOLVED)
         row.resolution, row.resolved_at = resolution, self._clock()
         await self._timing.resolved(session, row)
-        line = line or RESOLVED_LINE.format(number=row.number, resolution=resolution.rstrip("。.！!"))
-        if await self._history.newest(session, row.conversation_id, CLAIMED, besides=row.id) is None:
-            await self.conversations.hand_back(session, row.conversation_id, line, f"{row.number}：{resolution}")
-        else:
-            await self.conversations.tell(session, row.conversation_id, line)
+        if greeting is not None:
+            line = RESOLVED_LINE.format(number=row.number, resolution=resolution.rstrip("。.！!"))
+            if await self._history.newest(session, row.conversation_id, CLAIMED, besides=row.id) is None:
+                summary = f"{row.number}：{resolution}"
+                await self.conversations.hand_back(session, row.conversation_id, line, summary, greeting)
+            else:
+                await self.conversations.tell(session, row.conversation_id, line)
         self._history.record(session, row, "resolved", agent, {"resolution": resolution})
 
     async def close(self, id: int, agent: str, reason: str, version: int | None = None) -> TicketRow:

@@ -66,8 +66,11 @@ class Timing:
         now = self._now()
         clocks = await self.of(session, row.id)
         for clock in clocks:
-            if clock.met_at is None:
+            if clock.met_at is None and clock.running_since is None:
                 self._clocks.resume(clock, now)
+                if clock.told_due is not None:
+                    # the time told before the pause is looked at again
+                    clock.apologise_at = min(clock.apologise_at or now, now)
         answering = any(clock.kind in RESPONSES and clock.met_at is None for clock in clocks)
         if not answering:
             target, calendar, source = self._response(row)

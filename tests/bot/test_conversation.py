@@ -137,7 +137,7 @@ def test_the_bot_is_silent_until_handed_back(database_url: Url) -> None:
         assert [(m.speaker, m.text) for m in (await conversations.messages(1, after=4))] == [
             (Speaker.AGENT, "您好"),
             (Speaker.SYSTEM, "已办结，感谢您的来访。"),
-            (Speaker.BOT, BACK),
+            (Speaker.BOT, BACK.text),
             (Speaker.CUSTOMER, "谢谢"),
             (Speaker.BOT, "您说的是：谢谢"),
         ]

@@ -1,0 +1,193 @@
+"""Full-text search in Chinese over tickets and messages: words cut by jieba; FTS5 on SQLite, a tsvector on PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import unicodedata
+from collections.abc import Sequence
+
+from sqlalchemy import ForeignKey, Select, column, func, literal_column, or_, select, table, text, union
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from bot.bell import QUEUE, Bell
+from bot.database import Base, Database, MessageRow
+from triage.ticket import Status, TicketEventRow, TicketRow
+
+BATCH = 500
+OVERLAP = 1000
+LOOK_EVERY = 2.0
+LONGEST_QUERY = 64
+
+log = logging.getLogger(__name__)
+_words = table("search_words", column("rowid"), column("words"))
+
+
+class DocumentRow(Base):
+    """What the index holds: a ticket (as of `ticket_version`) or a message; its words are in `search_words`."""
+
+    __tablename__ = "search_document"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id"), unique=True)
+    ticket_version: Mapped[int | None]
+    message_id: Mapped[int | None] = mapped_column(ForeignKey("message.id"), unique=True)
+    conversation_id: Mapped[int | None] = mapped_column(ForeignKey("conversation.id"))
+
+
+def words(text: str) -> list[str]:
+    """The searchable words of a text, in order, long words with their parts; blocks the loop a second at first use."""
+    import jieba
+
+    jieba.setLogLevel(logging.WARNING)
+    plain = unicodedata.normalize("NFKC", text).lower()
+    return [word for word in jieba.cut_for_search(plain) if any(sign.isalnum() for sign in word)]
+
+
+class Search:
+    """Keeps the index and reads it; both databases answer alike."""
+
+    def __init__(self, database: Database, bell: Bell) -> None:
+        """`bell` says when something was written."""
+        self._database = database
+        self._bell = bell
+
+    async def run(self) -> None:
+        """Index what is new until cancelled."""
+        with self._bell.listen(QUEUE) as rings:
+            while True:
+                try:
+                    while await self.index():
+                        pass
+                except Exception:
+                    log.exception("indexing failed; trying again")
+                try:
+                    async with asyncio.timeout(LOOK_EVERY):
+                        await rings.get()
+                except TimeoutError:
+                    continue
+                await asyncio.sleep(LOOK_EVERY / 4)
+                while not rings.empty():
+                    rings.get_nowait()
+
+    async def index(self) -> int:
+        """Index up to `BATCH` new messages and changed tickets; returns how many."""
+        async with self._database.read() as session:
+            # a transaction with a lower id may commit later: look back a little
+            last = await session.scalar(select(func.max(DocumentRow.message_id))) or 0
+            messages = (
+                await session.execute(
+                    select(MessageRow.id, MessageRow.conversation_id, MessageRow.text)
+                    .outerjoin(DocumentRow, DocumentRow.message_id == MessageRow.id)
+                    .where(MessageRow.id > last - OVERLAP, DocumentRow.id.is_(None))
+                    .order_by(MessageRow.id)
+                    .limit(BATCH)
+                )
+            ).all()
+            newest = await session.scalar(select(func.max(DocumentRow.ticket_id))) or 0
+            events = await session.scalar(select(func.max(TicketEventRow.id))) or 0
+            lately = select(TicketEventRow.ticket_id).where(TicketEventRow.id > events - OVERLAP)
+            tickets = (
+                await session.execute(
+                    select(TicketRow.id, TicketRow.version, TicketRow.text, TicketRow.resolution, DocumentRow.id)
+                    .outerjoin(DocumentRow, DocumentRow.ticket_id == TicketRow.id)
+                    .where(
+                        or_(TicketRow.id > newest - OVERLAP, TicketRow.id.in_(lately)),
+                        or_(DocumentRow.id.is_(None), DocumentRow.ticket_version != TicketRow.version),
+                    )
+                    .order_by(TicketRow.id)
+                    .limit(BATCH)
+                )
+            ).all()
+        if not messages and not tickets:
+            return 0
+        bodies = [row[2] for row in messages] + [f"{row[2]} {row[3] or ''}" for row in tickets]
+        cut = await asyncio.to_thread(lambda: [words(body) for body in bodies])
+        async with self._database.write() as session:
+            for (id, conversation, _), found in zip(messages, cut, strict=False):
+                known = await session.scalar(select(DocumentRow.id).where(DocumentRow.message_id == id))
+                if known is None:
+                    await self._put(session, DocumentRow(message_id=id, conversation_id=conversation), found)
+            for (id, version, _, _, _), found in zip(tickets, cut[len(messages) :], strict=False):
+                document = await session.scalar(select(DocumentRow).where(DocumentRow.ticket_id == id))
+                if document is None:
+                    document = DocumentRow(ticket_id=id)
+                document.ticket_version = version
+                await self._put(session, document, found)
+        return len(bodies)
+
+    def matching(self, session: AsyncSession, query: str) -> Select[tuple[int]] | None:
+        """Ids of the tickets that hold every word of `query`, or whose conversation has a message that does.
+
+        None when the query has no word. Only the first 64 characters count.
+        """
+        found = words(query[:LONGEST_QUERY])
+        if not found:
+            return None
+        matched = self._matched(session, found, " AND ", " & ")
+        messages = (
+            select(TicketRow.id)
+            .join(DocumentRow, DocumentRow.conversation_id == TicketRow.conversation_id)
+            .where(DocumentRow.id.in_(matched))
+        )
+        tickets = select(DocumentRow.ticket_id).where(DocumentRow.id.in_(matched), DocumentRow.ticket_id.is_not(None))
+        both = union(messages, tickets).subquery()
+        return select(both.c[0])
+
+    async def similar(self, session: AsyncSession, row: TicketRow, most: int = 3) -> Sequence[TicketRow]:
+        """Resolved tickets of the same category whose words are closest, best first."""
+        found = list(dict.fromkeys(word for word in words(row.text) if len(word) > 1))[:20]
+        if not found:
+            return []
+        matched = self._matched(session, found, " OR ", " | ")
+        query = (
+            select(TicketRow)
+            .join(DocumentRow, DocumentRow.ticket_id == TicketRow.id)
+            .join(_words, _words.c.rowid == DocumentRow.id)
+            .where(
+                DocumentRow.id.in_(matched), TicketRow.category == row.category, TicketRow.id != row.id,
+                TicketRow.status.in_((Status.RESOLVED, Status.CLOSED)), TicketRow.resolution.is_not(None),
+            )
+        )  # fmt: skip
+        if session.get_bind().dialect.name == "sqlite":
+            match = " OR ".join(_quoted(word) for word in found)
+            query = query.where(text("search_words MATCH :match").bindparams(match=match))
+            query = query.order_by(text("search_words.rank"))
+        else:
+            wanted = " | ".join(_lexeme(word) for word in found)
+            query = query.order_by(text("ts_rank(search_words.words, CAST(:wanted AS tsquery)) DESC")).params(
+                wanted=wanted
+            )
+        return list(await session.scalars(query.limit(most)))
+
+    @staticmethod
+    def _matched(session: AsyncSession, found: Sequence[str], sqlite: str, postgresql: str) -> Select[tuple[int]]:
+        query: Select[tuple[int]] = select(literal_column("search_words.rowid")).select_from(text("search_words"))
+        if session.get_bind().dialect.name == "sqlite":
+            condition = text("search_words MATCH :found").bindparams(found=sqlite.join(_quoted(w) for w in found))
+        else:
+            condition = text("search_words.words @@ CAST(:found AS tsquery)").bindparams(
+                found=postgresql.join(_lexeme(w) for w in found)
+            )
+        return query.where(condition)
+
+    @staticmethod
+    async def _put(session: AsyncSession, document: DocumentRow, found: Sequence[str]) -> None:
+        if document.id is not None:
+            await session.execute(text("DELETE FROM search_words WHERE rowid = :id"), {"id": document.id})
+        session.add(document)
+        await session.flush()
+        if session.get_bind().dialect.name == "sqlite":
+            statement = text("INSERT INTO search_words (rowid, words) VALUES (:id, :words)")
+            await session.execute(statement, {"id": document.id, "words": " ".join(found)})
+        else:
+            statement = text("INSERT INTO search_words (rowid, words) VALUES (:id, array_to_tsvector(:words))")
+            await session.execute(statement, {"id": document.id, "words": sorted(set(found)) or ["∅"]})
+
+
+def _quoted(word: str) -> str:
+    return '"' + word.replace('"', '""') + '"'
+
+
+def _lexeme(word: str) -> str:
+    return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
