@@ -11,6 +11,7 @@ from typing import Any
 Event = Mapping[str, Any]
 CHANGED: Event = {"type": "changed"}
 QUEUE = "queue"
+DESK = "desk"
 
 
 def conversation_topic(conversation: int) -> str:
@@ -32,13 +33,15 @@ class Bell:
                 listener.put_nowait(event)
 
     @contextmanager
-    def listen(self, topic: str) -> Iterator[asyncio.Queue[Event]]:
-        """A queue of the topic's events for as long as the block lasts."""
+    def listen(self, *topics: str) -> Iterator[asyncio.Queue[Event]]:
+        """A queue of the topics' events for as long as the block lasts."""
         queue: asyncio.Queue[Event] = asyncio.Queue(maxsize=32)
-        self._listeners[topic].add(queue)
+        for topic in topics:
+            self._listeners[topic].add(queue)
         try:
             yield queue
         finally:
-            self._listeners[topic].discard(queue)
-            if not self._listeners[topic]:
-                del self._listeners[topic]
+            for topic in topics:
+                self._listeners[topic].discard(queue)
+                if not self._listeners[topic]:
+                    del self._listeners[topic]

@@ -206,10 +206,21 @@ class Conversations:
             session, self._bell, conversation, Speaker.BOT, greeting.text, buttons=greeting.buttons
         )
 
-
     async def tell(self, session: AsyncSession, conversation: int, line: str) -> int:
         """A line from the system to the customer, whoever owns the conversation; returns its seq."""
         return await transcript.append(session, self._bell, conversation, Speaker.SYSTEM, line)
+
+    async def missed(self, session: AsyncSession, conversation: int, seen: int) -> list[Message]:
+        """Messages after `seen`; nobody adds one until the caller's transaction ends."""
+        row = await session.get_one(ConversationRow, conversation, with_for_update=True)
+        if row.last_seq <= seen:
+            return []
+        rows = await session.scalars(
+            select(MessageRow)
+            .where(MessageRow.conversation_id == conversation, MessageRow.seq > seen)
+            .order_by(MessageRow.seq)
+        )
+        return [transcript.message(row) for row in rows]
 
     async def owner(self, conversation: int) -> Owner:
         """Who answers now."""

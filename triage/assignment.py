@@ -57,6 +57,9 @@ class Assignment:
         """Hand out all that can be handed out now; returns how many tickets."""
         handed, nothing_for = 0, set[str]()
         while True:
+            async with self._database.read() as session:
+                if await self._free(session, nothing_for) is None:
+                    return handed
             async with self._database.write() as session:
                 agent = await self._free(session, nothing_for)
                 if agent is None:
@@ -72,6 +75,10 @@ class Assignment:
         """Tickets of agents who left and that wait for an answer go back to the queue; returns how many."""
         gone = or_(PresenceRow.state == State.OFFLINE, PresenceRow.seen_at < self._clock() - GONE_AFTER)
         total = 0
+        mine = select(TicketRow.id).join(PresenceRow, PresenceRow.username == TicketRow.assignee)
+        async with self._database.read() as session:
+            if await session.scalar(mine.where(in_states((Status.ASSIGNED,)), gone).limit(1)) is None:
+                return 0
         while True:
             async with self._database.write() as session:
                 rows = await session.scalars(

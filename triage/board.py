@@ -2,31 +2,51 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select, tuple_
+from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
-from bot.database import Database
+from bot.database import Database, MessageRow
 from triage import order
 from triage.masking import mask
-from triage.ticket import OPEN, NoTicket, TicketEventRow, TicketRow, in_states
+from triage.search import Search
+from triage.ticket import OPEN, UNCLAIMED, NoTicket, Status, TicketEventRow, TicketRow, in_states
 
 SUMMARY = 60
 MOST = 100
+RISK = timedelta(minutes=30)
+COUNTS_LAST = 2.0
+NUMBER = re.compile(r"[A-Za-z]{2}\d{8,}")
+SORTS: Mapping[str, tuple[InstrumentedAttribute[Any], ...]] = {
+    "order": (TicketRow.rank, TicketRow.due_at, TicketRow.id),
+    "due": (TicketRow.due_at, TicketRow.id),
+    "oldest": (TicketRow.id,),
+    "newest": (TicketRow.id,),
+}
 
 
 class WrongCursor(ValueError):
-    """The cursor was not made by us."""
+    """The cursor was not made by us, or for another sort; or the filter names what does not exist."""
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Which tickets; None means any. `status` "open" means every state that is not resolved or closed."""
+    """Which tickets; None means any.
+
+    `status` is one, several with commas, or "open": every state that is not resolved or closed. `view` is "unassigned",
+    "at_risk" (due within 30 minutes, or broken) or "undelivered" (a message did not reach the customer). `q` is a
+    ticket's number or words. `sort` is order, due, oldest or newest.
+    """
 
     status: str | None = None
     category: str | None = None
@@ -34,35 +54,54 @@ class Filter:
     team: str | None = None
     assignee: str | None = None
     q: str | None = None
+    view: str | None = None
+    incident: int | None = None
+    conversation: int | None = None
+    sort: str = "order"
 
 
 class Board:
     """Reads tickets for the desk."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
-        """`clock` tells what is overdue."""
+    def __init__(self, database: Database, clock: Callable[[], datetime], search: Search | None = None) -> None:
+        """`clock` tells what is overdue; without `search` only numbers are found."""
         self._database = database
         self._clock = clock
+        self._search = search
+        self._counts: tuple[float, Mapping[str, int]] | None = None
+        self._counting = asyncio.Lock()
 
     async def page(
         self, wanted: Filter, cursor: str | None = None, limit: int = 50
     ) -> tuple[Sequence[dict[str, Any]], str | None]:
         """Tickets by points, then due time, then age, and the cursor of the next page; raises `WrongCursor`."""
-        limit = max(1, min(limit, MOST))
-        query = self._filtered(select(TicketRow), wanted)
-        if cursor is not None:
-            query = query.where(tuple_(TicketRow.rank, TicketRow.due_at, TicketRow.id) > _read(cursor))
-        query = query.order_by(TicketRow.rank, TicketRow.due_at, TicketRow.id).limit(limit + 1)
+        rows, more = await self.rows(wanted, cursor, max(1, min(limit, MOST)))
+        return [self.view(row) for row in rows], more
+
+    async def rows(self, wanted: Filter, cursor: str | None, limit: int) -> tuple[Sequence[TicketRow], str | None]:
+        """The rows of a page of any size; keyset paging, so the last page is as quick as the first."""
+        columns = SORTS.get(wanted.sort)
+        if columns is None:
+            raise WrongCursor(f"没有“{wanted.sort}”这种排序")
+        newest = wanted.sort == "newest"
         async with self._database.read() as session:
+            query = await self._filtered(session, select(TicketRow), wanted)
+            if cursor is not None:
+                place = tuple_(*columns)
+                after = _read(cursor, columns)
+                query = query.where(place < after if newest else place > after)
+            query = query.order_by(*(column.desc() if newest else column for column in columns)).limit(limit + 1)
             rows = list(await session.scalars(query))
-        more = _cursor(rows[limit - 1]) if len(rows) > limit else None
-        return [self.view(row) for row in rows[:limit]], more
+        return rows[:limit], _cursor(rows[limit - 1], columns) if len(rows) > limit else None
 
     async def counts(self) -> Mapping[str, int]:
-        """How many tickets are in each state."""
-        async with self._database.read() as session:
-            rows = await session.execute(select(TicketRow.status, func.count()).group_by(TicketRow.status))
-            return {status: count for status, count in rows}
+        """How many tickets are in each state; up to two seconds old."""
+        async with self._counting:
+            if self._counts is None or time.monotonic() - self._counts[0] > COUNTS_LAST:
+                async with self._database.read() as session:
+                    rows = await session.execute(select(TicketRow.status, func.count()).group_by(TicketRow.status))
+                    self._counts = time.monotonic(), {status: count for status, count in rows}
+            return self._counts[1]
 
     async def ticket(self, id: int) -> tuple[TicketRow, Sequence[TicketEventRow]]:
         """One ticket and its events, oldest first; raises `NoTicket`."""
@@ -119,27 +158,44 @@ class Board:
             "version": row.version,
         }
 
-    @staticmethod
-    def _filtered(query: Select[tuple[TicketRow]], wanted: Filter) -> Select[tuple[TicketRow]]:
+    async def _filtered(
+        self, session: AsyncSession, query: Select[tuple[TicketRow]], wanted: Filter
+    ) -> Select[tuple[TicketRow]]:
+        match wanted.view:
+            case None:
+                pass
+            case "unassigned":
+                query = query.where(in_states(UNCLAIMED))
+            case "at_risk":
+                query = query.where(in_states(OPEN), TicketRow.due_at < self._clock() + RISK)
+            case "undelivered":
+                failed = select(MessageRow.conversation_id).where(MessageRow.delivery.in_(("failed", "expired")))
+                query = query.where(TicketRow.conversation_id.in_(failed))
+            case other:
+                raise WrongCursor(f"没有“{other}”这个视图")
         if wanted.status == "open":
             query = query.where(in_states(OPEN))
         elif wanted.status is not None:
-            query = query.where(TicketRow.status.in_(wanted.status.split(",")))
+            statuses = [Status(name) for name in wanted.status.split(",") if name in set(Status)]
+            if not statuses:
+                raise WrongCursor(f"没有“{wanted.status}”这个状态")
+            query = query.where(in_states(statuses) if len(statuses) > 1 else TicketRow.status == statuses[0])
         for column, value in (
             (TicketRow.category, wanted.category),
             (TicketRow.priority, wanted.priority),
             (TicketRow.team, wanted.team),
             (TicketRow.assignee, wanted.assignee),
+            (TicketRow.incident_id, wanted.incident),
+            (TicketRow.conversation_id, wanted.conversation),
         ):
             if value is not None:
                 query = query.where(column == value)
-        if wanted.q:
-            query = query.where(
-                or_(
-                    TicketRow.number.contains(wanted.q, autoescape=True),
-                    TicketRow.text.contains(wanted.q, autoescape=True),
-                )
-            )
+        if wanted.q and (said := wanted.q.strip()):
+            matching = None
+            if self._search is not None and not NUMBER.fullmatch(said):
+                matching = await self._search.matching(session, said)
+            number = TicketRow.number == said.upper()
+            query = query.where(number if matching is None else TicketRow.id.in_(matching))
         return query
 
 
@@ -154,14 +210,20 @@ def event_view(event: TicketEventRow) -> dict[str, Any]:
     }
 
 
-def _cursor(row: TicketRow) -> str:
-    place = [row.rank, row.due_at.isoformat(), row.id]
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
+def _cursor(row: TicketRow, columns: Sequence[InstrumentedAttribute[Any]]) -> str:
+    place = [getattr(row, column.key) for column in columns]
+    plain = [value.isoformat() if isinstance(value, datetime) else value for value in place]
+    return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode()
 
 
-def _read(cursor: str) -> tuple[int, datetime, int]:
+def _read(cursor: str, columns: Sequence[InstrumentedAttribute[Any]]) -> tuple[Any, ...]:
     try:
-        rank, due, id = json.loads(base64.urlsafe_b64decode(cursor))
-        return int(rank), datetime.fromisoformat(due), int(id)
+        place = json.loads(base64.urlsafe_b64decode(cursor))
+        if len(place) != len(columns):
+            raise ValueError("of another sort")
+        return tuple(
+            datetime.fromisoformat(value) if column.key == "due_at" else int(value)
+            for column, value in zip(columns, place, strict=True)
+        )
     except (ValueError, TypeError) as error:
         raise WrongCursor("cursor 不对") from error

@@ -218,35 +218,44 @@ class Intake:
         if row is not None:
             await self._repeat(session, row, seq, said, decided, handoff)
             return row, True
-        channel = await session.scalar(
-            select(ContactRow.channel)
-            .join(ConversationRow, ConversationRow.contact_id == ContactRow.id)
-            .where(ConversationRow.id == conversation)
-        )
-        row = TicketRow(
-            number=f"{conversation}-{seq}-{now.timestamp()}"[:24], conversation_id=conversation, message_seq=seq,
-            channel=channel or "", status=Status.NEW, category=decided.category,
-            category_confidence=prediction.confidence, priority=decided.priority, priority_locked=False, aged=0,
-            priority_reasons=list(decided.reasons), text=said, account_no=account_no, team=decided.team,
-            handoff=handoff, due_at=decided.first_response_due, first_response_due=decided.first_response_due,
-            resolve_due=decided.resolve_due, urged=0, model=self._classifier.version, created_at=now, updated_at=now,
-            version=0, rank=0,
-        )  # fmt: skip
+        row = self._row(conversation, seq, decided, said)
+        row.category_confidence, row.handoff, row.account_no = prediction.confidence, handoff, account_no
         if place is not None:
             row.area, row.transformer, row.feeder = place.area, place.transformer, place.feeder
-        session.add(row)
-        await session.flush()
-        # readable on the telephone: the day and the running number
-        row.number = f"DQ{now.astimezone(SHANGHAI):%y%m%d}{row.id:05d}"
-        await self._timing.opened(session, row)
-        row.ages_at = order.first_aging(row, now)
-        row.escalate_at = now + UNCLAIMED_FOR if handoff is not None else None
-        self._history.record(session, row, "opened", "bot", {"handoff": handoff, "model": self._classifier.version})
+        await self._register(session, row, "bot", {"handoff": handoff, "model": self._classifier.version})
         joined = await self._incidents.join(session, row)
         if joined is not None:
             self._history.record(session, row, "incident", "system", {"number": joined.number})
         await session.flush()
         return row, False
+
+    def _row(self, conversation: int, seq: int, decided: Assessment, text: str) -> TicketRow:
+        now = self._clock()
+        return TicketRow(
+            number=f"{conversation}-{seq}-{now.timestamp()}"[:24], conversation_id=conversation, message_seq=seq,
+            channel="", status=Status.NEW, category=decided.category, category_confidence=1.0,
+            priority=decided.priority, priority_locked=False, aged=0, priority_reasons=list(decided.reasons),
+            text=text, team=decided.team, due_at=decided.first_response_due,
+            first_response_due=decided.first_response_due, resolve_due=decided.resolve_due, urged=0,
+            model=self._classifier.version, created_at=now, updated_at=now, version=0, rank=0,
+        )  # fmt: skip
+
+    async def _register(self, session: AsyncSession, row: TicketRow, actor: str, detail: Mapping[str, object]) -> None:
+        """Store a new ticket, give it its number, start its clocks and put it in the queue."""
+        channel = await session.scalar(
+            select(ContactRow.channel)
+            .join(ConversationRow, ConversationRow.contact_id == ContactRow.id)
+            .where(ConversationRow.id == row.conversation_id)
+        )
+        row.channel = channel or ""
+        session.add(row)
+        await session.flush()
+        # readable on the telephone: the day and the running number
+        row.number = f"DQ{row.created_at.astimezone(SHANGHAI):%y%m%d}{row.id:05d}"
+        await self._timing.opened(session, row)
+        row.ages_at = order.first_aging(row, row.created_at)
+        row.escalate_at = row.created_at + UNCLAIMED_FOR if row.handoff is not None else None
+        self._history.record(session, row, "opened", actor, detail)
 
     @staticmethod
     async def _same_matter(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.conversation import BACK
 from bot.database import ConversationRow
 from bot.message import Outbound, Owner
 from triage.intake import UNCLAIMED_FOR, Intake
+from triage.policy import Assessment
 from triage.promise import when
 from triage.taxonomy import PRIORITIES
 from triage.ticket import (
@@ -23,10 +24,11 @@ from triage.ticket import (
     StaleTicket,
     Status,
     TicketRow,
+    Unseen,
     in_states,
 )
 
-__all__ = ["IllegalMove", "NoTicket", "QueueError", "StaleTicket", "TicketQueue"]
+__all__ = ["IllegalMove", "NoTicket", "QueueError", "StaleTicket", "TicketQueue", "Unseen"]
 
 RESOLVED_LINE = "您的工单 {number} 已办结：{resolution}。"
 PROMISED_LINE = "关于您的工单 {number}：{text}，我们会在{due}前做到。"
@@ -70,10 +72,19 @@ class TicketQueue(Intake):
                 raise IllegalMove(f"工单已由 {row.assignee or '他人'} 领取，或已办结")
             return await self._claimed(session, taken, agent, agent)
 
-    async def reply(self, id: int, agent: str, text: str, version: int | None = None) -> TicketRow:
-        """Write to the customer in the same conversation; the ticket then waits for them."""
+    async def reply(
+        self, id: int, agent: str, text: str, version: int | None = None, seen: int | None = None
+    ) -> TicketRow:
+        """Write to the customer in the same conversation; the ticket then waits for them.
+
+        `seen` is the last message the agent saw: raises `Unseen` when someone else wrote after it.
+        """
         async with self._database.write() as session:
             row = await self._own(session, id, agent, version)
+            if seen is not None:
+                missed = await self.conversations.missed(session, row.conversation_id, seen)
+                if missed:
+                    raise Unseen(missed)
             seq = await self.conversations.reply(session, row.conversation_id, text)
             row.responded_at = row.responded_at or self._clock()
             if row.status != Status.WAITING_FIELD:
@@ -234,6 +245,33 @@ class TicketQueue(Intake):
             self._history.record(session, row, "merged", agent, {"into": other.number})
             self._history.record(session, other, "merged_from", agent, {"number": row.number})
             return row
+
+    async def split_off(self, session: AsyncSession, row: TicketRow, agent: str, text: str, category: str) -> TicketRow:
+        """拆分: a new ticket for one matter of another, in the same conversation and at the same priority."""
+        if category not in self._taxonomy.categories:
+            raise IllegalMove(f"没有“{category}”这个类别")
+        # it has no message of its own: its place in (conversation, seq) is a negative one
+        least = await session.scalar(
+            select(func.min(TicketRow.message_seq)).where(TicketRow.conversation_id == row.conversation_id)
+        )
+        team = self._taxonomy.categories[category].team
+        reason = (f"由 {row.number} 拆分",)
+        now = self._clock()
+        decided = Assessment(category, row.priority, team, now, now, reason)
+        made = self._row(row.conversation_id, min(least or 0, 0) - 1, decided, text)
+        made.account_no = row.account_no
+        await self._register(session, made, agent, {"split_from": row.number})
+        self._history.record(session, row, "split", agent, {"number": made.number})
+        await session.flush()
+        return made
+
+    async def stop_clocks(self, session: AsyncSession, row: TicketRow) -> None:
+        """Nothing is due any more: the ticket was made by mistake."""
+        await self._timing.resolved(session, row)
+
+    async def restored(self, session: AsyncSession, row: TicketRow) -> None:
+        """A change was taken back: the clocks follow the ticket as it is again."""
+        await self._timing.restored(session, row)
 
     async def _back_to_queue(self, session: AsyncSession, row: TicketRow) -> None:
         self._history.move(row, Status.NEW)

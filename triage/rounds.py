@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.bell import QUEUE, Bell
+from bot.bell import DESK, QUEUE, Bell
 from bot.database import Database, after_commit
 from triage import order
 from triage.assignment import Assignment
@@ -50,18 +51,21 @@ class Rounds:
         self._history = History(bell, now)
 
     async def run(self) -> None:
-        """Go round until cancelled."""
+        """Go round every second until cancelled; a change of the queue only hands out."""
         with self._bell.listen(QUEUE) as rings:
+            loop, last = asyncio.get_running_loop(), 0.0
             while True:
                 try:
-                    await self.once()
+                    if loop.time() - last >= LOOK_EVERY:
+                        await self.once()
+                        last = loop.time()
+                    else:
+                        await self._assignment.push()
                 except Exception:
                     log.exception("a round failed; the next one tries again")
-                try:
-                    async with asyncio.timeout(LOOK_EVERY):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, last + LOOK_EVERY - loop.time())):
                         await rings.get()
-                except TimeoutError:
-                    continue
                 while not rings.empty():
                     rings.get_nowait()
 
@@ -76,8 +80,11 @@ class Rounds:
 
     async def age(self) -> int:
         """Tickets that waited another span past their first response gain points; returns how many."""
+        late = (in_states(UNCLAIMED), TicketRow.ages_at <= self._now())
+        if not await self._any(select(TicketRow.id).where(*late)):
+            return 0
         async with self._database.write() as session:
-            due = select(TicketRow).where(in_states(UNCLAIMED), TicketRow.ages_at <= self._now())
+            due = select(TicketRow).where(*late)
             rows = await session.scalars(due.order_by(TicketRow.ages_at).limit(BATCH).with_for_update(skip_locked=True))
             found = list(rows)
             for row in found:
@@ -87,6 +94,8 @@ class Rounds:
 
     async def warn(self) -> int:
         """Clocks that reached 50, 80 or 100 %: an event, and a ring to the desk; returns how many."""
+        if not await self._any(select(ClockRow.id).where(ClockRow.warn_at <= self._now())):
+            return 0
         async with self._database.write() as session:
             due = select(ClockRow).where(ClockRow.warn_at <= self._now()).order_by(ClockRow.warn_at).limit(BATCH)
             clocks = list(await session.scalars(due.with_for_update(skip_locked=True)))
@@ -100,8 +109,11 @@ class Rounds:
 
     async def escalate(self) -> int:
         """Handoffs unclaimed for 60 s: supervisors are called, once for each wait; returns how many."""
+        unclaimed = (in_states(UNCLAIMED), TicketRow.escalate_at <= self._now())
+        if not await self._any(select(TicketRow.id).where(*unclaimed)):
+            return 0
         async with self._database.write() as session:
-            due = select(TicketRow).where(in_states(UNCLAIMED), TicketRow.escalate_at <= self._now()).limit(BATCH)
+            due = select(TicketRow).where(*unclaimed).limit(BATCH)
             rows = list(await session.scalars(due.with_for_update(skip_locked=True)))
             for row in rows:
                 row.escalate_at = None
@@ -112,6 +124,8 @@ class Rounds:
     async def apologise(self) -> int:
         """Before a told time breaks the customer gets an apology and a new one; returns how many were told."""
         told = 0
+        if not await self._any(select(ClockRow.id).where(ClockRow.apologise_at <= self._now())):
+            return 0
         async with self._database.write() as session:
             due = select(ClockRow).where(ClockRow.apologise_at <= self._now()).limit(BATCH)
             for clock in list(await session.scalars(due.with_for_update(skip_locked=True))):
@@ -138,5 +152,10 @@ class Rounds:
         detail = {"clock": clock.kind, "old": old.isoformat(), "new": new.isoformat(), "seq": seq}
         self._history.remark(session, row, "new_time", "system", detail)
 
+    async def _any(self, what: Select[tuple[int]]) -> bool:
+        """Look before writing: most rounds find nothing, and SQLite has one writer."""
+        async with self._database.read() as session:
+            return await session.scalar(what.limit(1)) is not None
+
     def _ring(self, session: AsyncSession, event: dict[str, object]) -> None:
-        after_commit(session, lambda: self._bell.ring(QUEUE, event))
+        after_commit(session, lambda: self._bell.ring(DESK, event))

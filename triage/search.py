@@ -1,4 +1,4 @@
-"""Full-text search in Chinese over tickets and messages: words cut by jieba; FTS5 on SQLite, a tsvector on PostgreSQL."""
+"""Full-text search in Chinese over tickets and messages: words by jieba; FTS5 on SQLite, tsvector on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import unicodedata
 from collections.abc import Sequence
 
-from sqlalchemy import ForeignKey, Select, column, func, literal_column, or_, select, table, text, union
+from sqlalchemy import ForeignKey, Integer, Select, column, func, literal_column, or_, select, table, text, union
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -37,7 +37,7 @@ class DocumentRow(Base):
 
 def words(text: str) -> list[str]:
     """The searchable words of a text, in order, long words with their parts; blocks the loop a second at first use."""
-    import jieba
+    import jieba  # loads its dictionary: a second, and only when somebody searches
 
     jieba.setLogLevel(logging.WARNING)
     plain = unicodedata.normalize("NFKC", text).lower()
@@ -116,12 +116,12 @@ class Search:
                 await self._put(session, document, found)
         return len(bodies)
 
-    def matching(self, session: AsyncSession, query: str) -> Select[tuple[int]] | None:
+    async def matching(self, session: AsyncSession, query: str) -> Select[tuple[int]] | None:
         """Ids of the tickets that hold every word of `query`, or whose conversation has a message that does.
 
         None when the query has no word. Only the first 64 characters count.
         """
-        found = words(query[:LONGEST_QUERY])
+        found = await asyncio.to_thread(words, query[:LONGEST_QUERY])
         if not found:
             return None
         matched = self._matched(session, found, " AND ", " & ")
@@ -136,7 +136,8 @@ class Search:
 
     async def similar(self, session: AsyncSession, row: TicketRow, most: int = 3) -> Sequence[TicketRow]:
         """Resolved tickets of the same category whose words are closest, best first."""
-        found = list(dict.fromkeys(word for word in words(row.text) if len(word) > 1))[:20]
+        cut = await asyncio.to_thread(words, row.text)
+        found = list(dict.fromkeys(word for word in cut if len(word) > 1))[:20]
         if not found:
             return []
         matched = self._matched(session, found, " OR ", " | ")
@@ -162,7 +163,7 @@ class Search:
 
     @staticmethod
     def _matched(session: AsyncSession, found: Sequence[str], sqlite: str, postgresql: str) -> Select[tuple[int]]:
-        query: Select[tuple[int]] = select(literal_column("search_words.rowid")).select_from(text("search_words"))
+        query = select(literal_column("search_words.rowid", Integer)).select_from(text("search_words"))
         if session.get_bind().dialect.name == "sqlite":
             condition = text("search_words MATCH :found").bindparams(found=sqlite.join(_quoted(w) for w in found))
         else:

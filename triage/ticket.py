@@ -12,6 +12,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bot.database import Base, UtcDateTime
+from bot.message import Message
 
 
 class Status(StrEnum):
@@ -62,6 +63,15 @@ class StaleTicket(QueueError):
         """`changes`, oldest first."""
         super().__init__("工单刚刚被改动")
         self.changes = changes
+
+
+class Unseen(QueueError):
+    """Someone wrote in the conversation since the agent looked; `messages` are what they did not see."""
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        """`messages`, in order."""
+        super().__init__("对话里有您还没看到的消息")
+        self.messages = messages
 
 
 class TicketRow(Base):

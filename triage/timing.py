@@ -110,6 +110,14 @@ class Timing:
         session.add(fresh)
         self._mirror(row, [*clocks, fresh])
 
+    async def restored(self, session: AsyncSession, row: TicketRow) -> None:
+        """A merge was taken back, or a change of priority or category: what was stopped runs on."""
+        for clock in await self.of(session, row.id):
+            unanswered = clock.kind != ClockKind.FIRST_RESPONSE or row.responded_at is None
+            if clock.met_at is not None and unanswered and clock.kind != ClockKind.NEXT_RESPONSE:
+                self._clocks.resume(clock, self._now())
+        await self.retargeted(session, row)
+
     async def retargeted(self, session: AsyncSession, row: TicketRow) -> None:
         """Priority, category or policy changed: new targets, elapsed time kept."""
         now = self._now()

@@ -1,0 +1,66 @@
+"""What the desk is made of, in one place, for the routers."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fastapi.routing import APIRoute
+
+from bot.bell import Bell
+from bot.conversation import Conversations
+from bot.database import Database
+from triage.assignment import Assignment
+from triage.board import Board
+from triage.bulk import Bulk
+from triage.desk.access import Access, audited
+from triage.desk.audit import Audit
+from triage.desk.auth import Users
+from triage.desk.writing import Writing
+from triage.mass import Mass
+from triage.queue import TicketQueue
+from triage.search import Search
+from triage.taxonomy import Taxonomy
+
+Records = Callable[[str], Awaitable[Mapping[str, Any]]]
+"""From an account number to what the utility's systems know: balance, bills, outages. Raises for none of it: a system
+that does not answer is named under "unchecked"."""
+Brief = Callable[[int], Awaitable[Mapping[str, Any]]]
+"""From a conversation to what the bot learnt in it: slots, tries."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Wired once; routers only read it."""
+
+    database: Database
+    bell: Bell
+    users: Users
+    access: Access
+    audit: Audit
+    route: type[APIRoute]
+    taxonomy: Taxonomy
+    queue: TicketQueue
+    conversations: Conversations
+    board: Board
+    search: Search
+    assignment: Assignment
+    mass: Mass
+    bulk: Bulk
+    writing: Writing
+    records: Records
+    brief: Brief
+    now: Callable[[], datetime]
+
+
+def parts(
+    database: Database, bell: Bell, users: Users, taxonomy: Taxonomy, queue: TicketQueue, conversations: Conversations,
+    assignment: Assignment, search: Search, records: Records, brief: Brief, now: Callable[[], datetime],
+) -> Parts:  # fmt: skip
+    """The rest follows from these."""
+    audit = Audit(database)
+    return Parts(
+        database, bell, users, Access(users), audit, audited(audit), taxonomy, queue, conversations,
+        Board(database, now, search), search, assignment, Mass(database, queue, bell, now),
+        Bulk(database, queue, bell, now), Writing(database, bell, now), records, brief, now,
+    )  # fmt: skip
