@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from fastapi import FastAPI
 from prometheus_client import REGISTRY, generate_latest
@@ -17,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from actions.records import place, records
 from actions.server import all_actions
 from actions.server import routes as action_routes
 from actions.systems import Systems
@@ -34,11 +36,14 @@ from bot.rasa import Rasa
 from bot.settings import Settings
 from channels.webchat.channel import Webchat
 from models import Registry
-from triage.board import Board
+from triage.assignment import Assignment
 from triage.classifier import OnnxClassifier
 from triage.desk.auth import Users
+from triage.desk.parts import Parts, parts
 from triage.desk.routes import desk_routes
 from triage.queue import TicketQueue
+from triage.rounds import Rounds
+from triage.search import Search
 from triage.taxonomy import Taxonomy
 
 log = logging.getLogger(__name__)
@@ -68,7 +73,8 @@ class Bridge:
     conversations: Conversations
     channels: tuple[Channel, ...]
     outbox: Outbox
-    users: Users
+    desk: Parts
+    rounds: Rounds
 
 
 def assemble(settings: Settings) -> Bridge:
@@ -83,14 +89,19 @@ def assemble(settings: Settings) -> Bridge:
     rasa = Rasa(settings.dialogue_url)
     classifier = OnnxClassifier(Registry("triage").current())
     taxonomy = Taxonomy.load()
-    queue = TicketQueue(database, classifier, taxonomy, bell, now)
+    queue = TicketQueue(database, classifier, taxonomy, bell, now, partial(place, systems))
     dialogue: Dialogue = rasa
     conversations = Conversations(database, dialogue, queue, bell)
     queue.attach(conversations)
     channels: tuple[Channel, ...] = (Webchat(conversations, bell, settings.secret_key, queue.position),)
+    assignment = Assignment(database, queue, now)
+    desk = parts(
+        database, bell, Users(database, settings.secret_key), taxonomy, queue, conversations, assignment,
+        Search(database, bell), partial(records, systems), rasa.brief, now,
+    )  # fmt: skip
     return Bridge(
         settings, database, bell, systems, rasa, taxonomy, queue, conversations, channels,
-        Outbox(database, channels, bell), Users(database, settings.secret_key),
+        Outbox(database, channels, bell), desk, Rounds(database, queue, assignment, bell, now),
     )  # fmt: skip
 
 
@@ -101,11 +112,12 @@ def build(bridge: Bridge) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await bridge.database.migrate()
-        await bridge.users.ensure_admin(settings.admin_password, print)
-        delivery = asyncio.create_task(bridge.outbox.run())
-        recovery = asyncio.create_task(_recover(bridge))
+        await bridge.desk.users.ensure_admin(settings.admin_password, print)
+        await bridge.desk.writing.ensure_canned()
+        work = (bridge.outbox.run(), bridge.rounds.run(), bridge.desk.search.run(), _recover(bridge))
+        tasks = [asyncio.create_task(one) for one in work]
         yield
-        for task in (recovery, delivery):
+        for task in reversed(tasks):
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
@@ -120,8 +132,7 @@ def build(bridge: Bridge) -> FastAPI:
     for channel in bridge.channels:
         app.router.routes.extend(channel.routes(bridge.conversations.accept))
     app.router.routes.extend(action_routes(actions, actions_token(settings.secret_key)))
-    board = Board(bridge.database, now)
-    desk_routes(app, bridge.queue, bridge.conversations, board, bridge.bell, bridge.users, bridge.taxonomy)
+    desk_routes(app, bridge.desk)
     app.router.routes.extend(_health(bridge))
     return app
 

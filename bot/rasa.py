@@ -13,6 +13,8 @@ from bot.message import Button, Outbound, Turn
 LONGEST_TEXT = 500
 _SIMPLIFIED = OpenCC("t2s")
 
+BOOKKEEPING = ("requested_slot", "session_started_metadata")
+
 
 class Rasa:
     """Asks Rasa's REST webhook; every failure is an exception, so that the conversation goes to the queue."""
@@ -38,6 +40,27 @@ class Rasa:
         events = [{"event": "restart"}, {"event": "slot", "name": "handed_back", "value": summary or None}]
         answer = await self._http.post(f"/conversations/{conversation}/tracker/events", json=events)
         answer.raise_for_status()
+
+    async def brief(self, conversation: int) -> Mapping[str, Any]:
+        """What the dialogue holds of a conversation: filled `slots`, and `tries` it did not understand.
+
+        Empty when Rasa does not answer within a second: a brief is not worth a wait.
+        """
+        try:
+            answer = await self._http.get(
+                f"/conversations/{conversation}/tracker", params={"include_events": "AFTER_RESTART"}, timeout=1
+            )
+            answer.raise_for_status()
+            tracker = answer.json()
+            slots = {
+                name: value
+                for name, value in tracker["slots"].items()
+                if value not in (None, [], False) and name not in BOOKKEEPING
+            }
+            tries = sum(event.get("name") == "action_fallback" for event in tracker["events"] or ())
+        except (httpx.HTTPError, ValueError, KeyError, AttributeError):
+            return {}
+        return {"slots": slots, "tries": tries}
 
     async def ready(self) -> None:
         """Raise `httpx.HTTPError` unless Rasa has a model and answers."""

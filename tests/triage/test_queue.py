@@ -1,72 +1,14 @@
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.bell import Bell
-from bot.conversation import Conversations
-from bot.database import Database
 from bot.message import Inbound, Owner, Speaker
-from tests.fakes import ScriptedDialogue
-from triage.board import Board, Filter
-from triage.classifier import Prediction
-from triage.queue import IllegalMove, NoTicket, StaleTicket, TicketQueue
-from triage.taxonomy import Taxonomy
-from triage.ticket import Status
-
-Url = Callable[[], str]
-NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
-
-
-class WordClassifier:
-    """Reads the priority from the text's first word: a real class that needs no model."""
-
-    version = "words-1"
-
-    def classify(self, texts: Sequence[str]) -> list[Prediction]:
-        return [
-            Prediction("metering", 0.9, {"metering": 0.9, "other": 0.1}, text[:2] if text[:1] == "P" else "P3")
-            for text in texts
-        ]
-
-
-class Stage:
-    def __init__(self, url: str) -> None:
-        self.now = NOW
-        self.database, self.bell = Database(url), Bell()
-        self.queue = TicketQueue(self.database, WordClassifier(), Taxonomy.load(), self.bell, lambda: self.now)
-        self.conversations = Conversations(self.database, ScriptedDialogue(), self.queue, self.bell)
-        self.queue.attach(self.conversations)
-        self.board = Board(self.database, lambda: self.now)
-
-    async def file(self, sender: str, text: str) -> str:
-        """A complaint as the dialogue files it: during its turn."""
-        receipt = await self.conversations.receive(Inbound("web", sender, f"{text}-{self.now}", text, self.now))
-        opened = await self.queue.file(receipt.conversation, receipt.seq, text, None)
-        await self.conversations.answer(receipt.conversation)
-        return opened.number
-
-    async def hand_off(self, sender: str, *texts: str) -> int:
-        for text in (*texts, "转人工"):
-            receipt = await self.conversations.receive(Inbound("web", sender, f"{text}-{self.now}", text, self.now))
-            await self.conversations.answer(receipt.conversation)
-        return receipt.conversation
-
-
-def run(url: str, scene: Callable[[Stage], Awaitable[None]]) -> None:
-    async def play() -> None:
-        stage = Stage(url)
-        await stage.database.migrate()
-        try:
-            await scene(stage)
-            await stage.conversations.settle()
-        finally:
-            await stage.database.close()
-
-    asyncio.run(play())
+from tests.triage.stage import NOW, Stage, Url, run
+from triage.board import Filter
+from triage.ticket import IllegalMove, NoTicket, StaleTicket, Status
 
 
 def test_a_handoff_opens_one_ticket_from_what_the_customer_said(database_url: Url) -> None:

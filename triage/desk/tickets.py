@@ -211,7 +211,7 @@ def tickets(parts: Parts) -> APIRouter:
     @api.post("/{id}/reply")
     async def reply(id: int, body: Reply, user: Worker) -> dict[str, Any]:
         """Write to the customer. 422 while a variable is unfilled; 409 if a colleague is writing or others wrote."""
-        if (open_variables := unfilled(body.text)) :
+        if open_variables := unfilled(body.text):
             raise HTTPException(422, f"还有没填的变量：{'、'.join(open_variables)}")
         holder = next((v.username for v in await parts.writing.viewers(id) if v.holds), None)
         if holder is not None and holder != user.username:
@@ -261,7 +261,7 @@ def tickets(parts: Parts) -> APIRouter:
     @api.post("/{id}/resolve")
     async def resolve(id: int, body: Resolve, user: Worker) -> dict[str, Any]:
         """办结 with a result the customer reads; the conversation goes back to the bot, which speaks first."""
-        if (open_variables := unfilled(body.resolution)) :
+        if open_variables := unfilled(body.resolution):
             raise HTTPException(422, f"还有没填的变量：{'、'.join(open_variables)}")
         return view(await queue.resolve(id, user.username, body.resolution, body.version))
 
