@@ -1,0 +1,105 @@
+"""What the passing of time does: warnings, escalation, apologies before a told time breaks."""
+
+from datetime import date, timedelta
+
+from tests.triage.stage import Stage, Url, run
+from triage.clock import ClockKind
+from triage.promise import PromiseBook
+
+
+def test_a_told_time_is_moved_with_an_apology_before_it_breaks(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        conversation = await stage.hand_off("a", "电表走得太快")
+        before = len(await stage.texts(conversation))
+        stage.now += timedelta(minutes=7)
+        assert await stage.rounds.apologise() == 0
+        stage.now += timedelta(minutes=1)  # 8 of the 10 minutes that were told
+        assert await stage.rounds.apologise() == 1
+        assert await stage.rounds.apologise() == 0
+        (said,) = await stage.texts(conversation, before)
+        assert said.startswith("抱歉让您久等了") and "10:20前" in said
+        row, events = await stage.board.ticket(1)
+        assert events[-1].kind == "new_time"
+        assert row.first_response_due == row.created_at + timedelta(minutes=10)  # our own clock does not move
+
+    run(database_url(), scene)
+
+
+def test_no_apology_once_it_was_kept_or_while_the_customer_is_waited_for(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.hand_off("a", "电表走得太快")
+        await stage.queue.claim(1, "li")
+        await stage.queue.reply(1, "li", "您好")
+        stage.now += timedelta(days=20)
+        assert await stage.rounds.apologise() == 0
+
+    run(database_url(), scene)
+
+
+def test_a_pause_moves_the_told_time_without_an_apology(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        conversation = await stage.hand_off("a", "电表走得太快")
+        await stage.queue.claim(1, "li")
+        await stage.queue.reply(1, "li", "请提供户号")
+        stage.now += timedelta(days=3)
+        await stage.say("a", "3310000017")
+        await stage.rounds.apologise()
+        assert "顺延" in (await stage.texts(conversation))[-1]
+
+    run(database_url(), scene)
+
+
+def test_warnings_come_at_half_four_fifths_and_the_end(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.hand_off("a", "电表走得太快")
+        version = (await stage.board.ticket(1))[0].version
+        for _ in range(12):
+            stage.now += timedelta(minutes=1)
+            await stage.rounds.warn()
+        row, events = await stage.board.ticket(1)
+        warned = [(e.detail["percent"], e.at - row.created_at) for e in events if e.kind == "warning"]
+        assert warned == [(50, timedelta(minutes=5)), (80, timedelta(minutes=8)), (100, timedelta(minutes=10))]
+        assert row.version == version  # nobody's work becomes stale by it
+
+    run(database_url(), scene)
+
+
+def test_a_handoff_nobody_claims_for_a_minute_is_escalated_once(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.hand_off("a", "电表走得太快")
+        await stage.hand_off("b", "电表坏了")
+        await stage.queue.claim(2, "li")
+        with stage.bell.listen("desk") as rings:
+            stage.now += timedelta(seconds=59)
+            assert await stage.rounds.escalate() == 0
+            stage.now += timedelta(seconds=1)
+            assert await stage.rounds.escalate() == 1
+            assert await stage.rounds.escalate() == 0
+            assert (await rings.get())["type"] == "escalated"
+
+    run(database_url(), scene)
+
+
+def test_the_notice_of_a_handoff_tells_place_and_an_honest_wait(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        first = await stage.hand_off("a", "电表走得太快")
+        notices = [text for text in await stage.texts(first) if "工单号" in text]
+        assert len(notices) == 1 and "您排在最前面" in notices[0] and "预计等待" not in notices[0]
+        for n in range(6):
+            await stage.hand_off(f"x{n}", "电表坏了")
+            await stage.queue.claim_next("li")
+        later = await stage.hand_off("b", "电表停了")
+        notice = next(text for text in await stage.texts(later) if "工单号" in text)
+        assert "前面还有1位" in notice and "预计等待1到20分钟" in notice
+
+    run(database_url(), scene)
+
+
+def test_the_newest_most_specific_promise_in_force_counts() -> None:
+    book = PromiseBook.load()
+    town = book.find(ClockKind.FIELD_ARRIVAL, "outage", date(2026, 11, 24))
+    country = book.find(ClockKind.FIELD_ARRIVAL, "outage", date(2026, 11, 24), "rural")
+    assert town is not None and town.target == timedelta(minutes=45) and "一般" in town.told
+    assert country is not None and country.target == timedelta(minutes=90)
+    assert book.find(ClockKind.FIELD_ARRIVAL, "billing", date(2026, 11, 24)) is None
+    assert book.find(ClockKind.FIELD_ARRIVAL, "outage", date(2019, 1, 1)) is None
