@@ -90,6 +90,12 @@ class Board:
                 place = tuple_(*columns)
                 after = _read(cursor, columns)
                 query = query.where(place < after if newest else place > after)
+            if wanted.sort == "order" and wanted.q is None and wanted.team is None and wanted.assignee is None:
+                # SQLite's planner takes the partial index for as large as the whole one
+                index = {"unassigned": "ix_ticket_waiting"}.get(wanted.view or "")
+                index = index or ("ix_ticket_open" if wanted.status == "open" and wanted.view is None else None)
+                if index is not None:
+                    query = query.with_hint(TicketRow, f"INDEXED BY {index}", "sqlite")
             query = query.order_by(*(column.desc() if newest else column for column in columns)).limit(limit + 1)
             rows = list(await session.scalars(query))
         return rows[:limit], _cursor(rows[limit - 1], columns) if len(rows) > limit else None
@@ -119,7 +125,8 @@ class Board:
         now = self._clock()
         is_open = row.status in OPEN
         late_answer = row.responded_at is None and row.first_response_due < now
-        summary = mask(" ".join(row.text.split()))
+        masked = mask(row.text)
+        summary, points = " ".join(masked.split()), order.reasons(row)
         return {
             "id": row.id,
             "number": row.number,
@@ -129,10 +136,10 @@ class Board:
             "priority": row.priority,
             "priority_reasons": row.priority_reasons,
             "priority_locked": row.priority_locked,
-            "points": order.total(row),
-            "points_reasons": [{"reason": reason.text, "points": reason.points} for reason in order.reasons(row)],
+            "points": sum(reason.points for reason in points),
+            "points_reasons": [{"reason": reason.text, "points": reason.points} for reason in points],
             "summary": summary[:SUMMARY] + ("…" if len(summary) > SUMMARY else ""),
-            "text": row.text if full else mask(row.text),
+            "text": row.text if full else masked,
             "account_no_masked": mask(row.account_no) if row.account_no else None,
             "channel": row.channel,
             "conversation_id": row.conversation_id,

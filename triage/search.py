@@ -70,29 +70,31 @@ class Search:
                 while not rings.empty():
                     rings.get_nowait()
 
-    async def index(self) -> int:
-        """Index up to `BATCH` new messages and changed tickets; returns how many."""
+    async def index(self, reach: int = OVERLAP) -> int:
+        """Index up to `BATCH` new messages and changed tickets; returns how many.
+
+        Ids up to `reach` below the newest indexed one are looked at again: a transaction may commit late.
+        """
         async with self._database.read() as session:
-            # a transaction with a lower id may commit later: look back a little
             last = await session.scalar(select(func.max(DocumentRow.message_id))) or 0
             messages = (
                 await session.execute(
                     select(MessageRow.id, MessageRow.conversation_id, MessageRow.text)
                     .outerjoin(DocumentRow, DocumentRow.message_id == MessageRow.id)
-                    .where(MessageRow.id > last - OVERLAP, DocumentRow.id.is_(None))
+                    .where(MessageRow.id > last - reach, DocumentRow.id.is_(None))
                     .order_by(MessageRow.id)
                     .limit(BATCH)
                 )
             ).all()
             newest = await session.scalar(select(func.max(DocumentRow.ticket_id))) or 0
             events = await session.scalar(select(func.max(TicketEventRow.id))) or 0
-            lately = select(TicketEventRow.ticket_id).where(TicketEventRow.id > events - OVERLAP)
+            lately = select(TicketEventRow.ticket_id).where(TicketEventRow.id > events - reach)
             tickets = (
                 await session.execute(
                     select(TicketRow.id, TicketRow.version, TicketRow.text, TicketRow.resolution, DocumentRow.id)
                     .outerjoin(DocumentRow, DocumentRow.ticket_id == TicketRow.id)
                     .where(
-                        or_(TicketRow.id > newest - OVERLAP, TicketRow.id.in_(lately)),
+                        or_(TicketRow.id > newest - reach, TicketRow.id.in_(lately)),
                         or_(DocumentRow.id.is_(None), DocumentRow.ticket_version != TicketRow.version),
                     )
                     .order_by(TicketRow.id)

@@ -6,12 +6,14 @@ Same machine, same Rasa version, one after the other, eight customers at a time;
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import os
 import shutil
 import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -199,4 +201,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # `python -m tests.bench NAME …` runs tests/bench/NAME.py instead
+    for name in sys.argv[1:]:
+        importlib.import_module(f"tests.bench.{name}").main()
+    if not sys.argv[1:]:
+        main()

@@ -44,7 +44,7 @@ def test_a_locked_priority_is_not_changed_by_urging(database_url: Url) -> None:
 
 def test_fifty_claimers_share_a_queue_without_loss(database_url: Url) -> None:
     async def scene(stage: Stage) -> None:
-        count, claimers = 600, 50
+        count, claimers = 200, 50
         async with stage.database.write() as session:
             await session.execute(insert(ContactRow), [{"id": 1, "channel": "web", "sender": "x"}])
             await session.execute(insert(ConversationRow), [{"id": 1, "contact_id": 1, "owner": "queue",

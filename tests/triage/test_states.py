@@ -136,5 +136,5 @@ class TicketLife(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-TicketLife.TestCase.settings = settings(max_examples=12, stateful_step_count=25, deadline=None)
+TicketLife.TestCase.settings = settings(max_examples=6, stateful_step_count=20, deadline=None)
 TestTicketLife = TicketLife.TestCase
