@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from models import NoModel, Registry
+from models.encoder import HOME
 from triage.classifier import OnnxClassifier
 from triage.policy import Facts, assess
 from triage.taxonomy import Taxonomy
@@ -46,15 +47,24 @@ def classify(folder: Path) -> None:
         print(json.dumps(row, ensure_ascii=False))
 
 
-def train(data: list[Path], out: Path) -> None:
+def train(data: list[Path], out: Path, validation: list[Path], encoder: Path | None, seed: int) -> None:
     """Write the model into `out` only when it is complete."""
-    from triage import training
+    from triage import examples, training
 
-    examples = training.read(data)
+    rows, held = examples.read(data), examples.read(validation) if validation else []
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as part:
-        card = training.train(examples, Path(part) / "model")
+        chosen = HOME if (HOME / "encoder.json").exists() else None
+        if encoder is not None and not (encoder / "encoder.json").exists():
+            from models import export
+
+            export.from_folder(encoder, Path(part) / "encoder")
+            chosen = Path(part) / "encoder"
+        elif encoder is not None:
+            chosen = encoder
+        card = training.train(rows, Path(part) / "model", held, chosen, seed)
         out.mkdir(exist_ok=True)
+        shutil.rmtree(out / "encoder", ignore_errors=True)
         for file in (Path(part) / "model").iterdir():
             shutil.move(file, out / file.name)
     print(json.dumps(card, ensure_ascii=False))
@@ -62,9 +72,9 @@ def train(data: list[Path], out: Path) -> None:
 
 def evaluate(folder: Path, data: Path) -> None:
     """One JSON object with every measure."""
-    from triage import training
+    from triage import examples, training
 
-    print(json.dumps(training.evaluate(folder, training.read([data])), ensure_ascii=False))
+    print(json.dumps(training.evaluate(folder, examples.read([data])), ensure_ascii=False))
 
 
 def main() -> int:
@@ -75,6 +85,9 @@ def main() -> int:
     training_verb = verbs.add_parser("train")
     training_verb.add_argument("--data", type=Path, nargs="+", required=True)
     training_verb.add_argument("--out", type=Path, required=True)
+    training_verb.add_argument("--validation", type=Path, nargs="+", default=[], help="else by cross-validation")
+    training_verb.add_argument("--encoder", type=Path, help="a Hugging Face encoder's folder (needs torch)")
+    training_verb.add_argument("--seed", type=int, default=1)
     evaluating = verbs.add_parser("evaluate")
     evaluating.add_argument("--model", type=Path, required=True)
     evaluating.add_argument("--data", type=Path, required=True)
@@ -84,7 +97,7 @@ def main() -> int:
             case "classify":
                 classify(given.model or Registry("triage").current())
             case "train":
-                train(given.data, given.out)
+                train(given.data, given.out, given.validation, given.encoder, given.seed)
             case _:
                 evaluate(given.model, given.data)
     except (ValueError, OSError, NoModel) as error:

@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import json
-import unicodedata
-import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import jieba
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-BUCKETS = 2**15
-LONGEST_GRAM = 3
-LONGEST_TEXT = 2000
+from models.encoder import Encoder
+from triage import features
+
+CANDIDATES = 4
+LONG = 200
+
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """类别 with its probability, and the model's priority."""
+    """类别 with its probability, and the model's priority; `sure` where routing needs no one's second look."""
 
     category: str
     confidence: float
     probabilities: Mapping[str, float]
     priority: str
+    sure: bool = True
+    priorities: Mapping[str, float] = field(default_factory=dict)
+
+    def best(self, count: int = 3) -> list[tuple[str, float]]:
+        """The most probable categories, best first."""
+        return sorted(self.probabilities.items(), key=lambda row: -row[1])[:count]
 
 
 class Classifier(Protocol):
@@ -39,29 +48,25 @@ class Classifier(Protocol):
         ...
 
 
-def features(texts: Sequence[str]) -> NDArray[np.float32]:
-    """Hashed counts of character 1- to 3-grams, 1 + log, each row of length 1: shape (texts, BUCKETS)."""
-    rows = np.zeros((len(texts), BUCKETS), dtype=np.float32)
-    for row, text in zip(rows, texts, strict=True):
-        read = "".join(unicodedata.normalize("NFKC", text[:LONGEST_TEXT]).lower().split())
-        for size in range(1, LONGEST_GRAM + 1):
-            for start in range(len(read) - size + 1):
-                row[zlib.crc32(read[start : start + size].encode()) % BUCKETS] += 1
-        found = row > 0
-        row[found] = 1 + np.log(row[found])
-        row /= np.linalg.norm(row) or 1
-    return rows
-
-
 class OnnxClassifier:
-    """A trained folder: model.onnx and card.json."""
+    """A trained folder: model.onnx, card.json, and encoder/ where the model came with an encoder of its own."""
 
     def __init__(self, folder: Path) -> None:
         """Load; raises `FileNotFoundError` or `ValueError` when the folder holds no usable model."""
-        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        self.version: str = card["version"]
-        self._categories: list[str] = card["categories"]
-        self._priorities: list[str] = card["priorities"]
+        self.card: dict[str, Any] = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        try:
+            self.version: str = self.card["version"]
+            self._categories: list[str] = self.card["categories"]
+            self._priorities: list[str] = self.card["priorities"]
+            self._sure: float = self.card["sure_from"]
+            self._urgent: float | None = self.card["urgent_from"]
+            self._blank: str | None = self.card["blank"]
+            wanted: str | None = self.card["encoder"]
+        except KeyError as error:
+            raise ValueError(f"{folder / 'card.json'} names no {error}: train the model anew") from error
+        self._encoder = load_encoder(folder / "encoder" if (folder / "encoder").is_dir() else None) if wanted else None
+        if self._encoder is not None and self._encoder.name != wanted:
+            raise ValueError(f"{folder} was trained with the encoder {wanted}, not {self._encoder.name}")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         self._model = onnxruntime.InferenceSession(
@@ -69,15 +74,91 @@ class OnnxClassifier:
         )
 
     def classify(self, texts: Sequence[str]) -> list[Prediction]:
-        """One prediction for each text, in order."""
-        if not texts:
+        """One prediction for each text, in order; each is computed alone, so a text's answer never varies."""
+        return [self._predict(features.normal(text)) for text in texts]
+
+    def explain(self, text: str, count: int = 3) -> list[tuple[str, float]]:
+        """The words that decided the category, most weighty first: how much its probability falls without each.
+
+        The n-grams' weights name a few of jieba's words; each of these is then left out for real (in a long letter the
+        encoder's vectors stay as they are). Words that do not lower the probability are not named.
+        """
+        read = features.normal(text)
+        if not read:
             return []
-        outputs = self._model.run(None, {"features": features(texts)})
-        priorities = outputs[1] if len(outputs) > 1 else None
-        found = []
-        for index, row in enumerate(outputs[0]):
-            best = int(row.argmax())
-            priority = self._priorities[int(priorities[index].argmax())] if priorities is not None else "P3"
-            probabilities = {name: float(p) for name, p in zip(self._categories, row, strict=True)}
-            found.append(Prediction(self._categories[best], float(row[best]), probabilities, priority))
-        return found
+        vectors = features.dense([read], self._encoder)
+        categories, _, shares = self._run(read, vectors)
+        best = int(categories.argmax())
+        weights = _word_weights(read, shares[:, best])
+        chosen = sorted((word for word in weights if weights[word] > 0), key=lambda word: -weights[word])[:CANDIDATES]
+        falls = []
+        for word in chosen:
+            left = read.replace(word, "")
+            kept = vectors if len(read) > LONG else features.dense([left], self._encoder)
+            falls.append((word, float(categories[best] - self._run(left, kept)[0][best])))
+        return sorted(((word, fall) for word, fall in falls if fall > 0), key=lambda row: -row[1])[:count]
+
+    def _run(self, read: str, vectors: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Probabilities of categories and priorities, and each n-gram's share in each category's score."""
+        buckets, values = features.counts(read)
+        given = {"buckets": buckets, "values": values, "dense": vectors}
+        categories, priorities, shares = self._model.run(("category", "priority", "shares"), given)
+        return [categories[0], priorities[0], shares]
+
+    def _predict(self, read: str) -> Prediction:
+        if not read and self._blank is not None:
+            calm = "P4" if "P4" in self._priorities else "P3"
+            return Prediction(self._blank, 1.0, {n: float(n == self._blank) for n in self._categories}, calm)
+        categories, priorities, _ = self._run(read, features.dense([read], self._encoder))
+        best = int(categories.argmax())
+        confidence = float(categories[best])
+        return Prediction(
+            self._categories[best],
+            confidence,
+            {name: float(p) for name, p in zip(self._categories, categories, strict=True)},
+            self._priority(priorities),
+            confidence >= self._sure,
+            {name: float(p) for name, p in zip(self._priorities, priorities, strict=True)},
+        )
+
+    def _priority(self, found: NDArray[np.float32]) -> str:
+        if not len(found):
+            return "P3"
+        if self._urgent is not None:
+            urgent = self._priorities.index("P1")
+            if found[urgent] >= self._urgent:
+                return "P1"
+            found = found.copy()
+            found[urgent] = 0
+        return self._priorities[int(found.argmax())]
+
+
+def load_encoder(folder: Path | None = None) -> Encoder:
+    """The encoder of a folder, or the project's own; loaded once."""
+    return _encoder(folder)
+
+
+@cache
+def _encoder(folder: Path | None) -> Encoder:
+    return Encoder(folder) if folder is not None else Encoder()
+
+
+def _word_weights(read: str, shares: NDArray[np.float32]) -> dict[str, float]:
+    """What the n-grams that touch each of jieba's words add to the score; punctuation is no word."""
+    buckets, _ = features.counts(read)
+    share = dict(zip(buckets.tolist(), shares.tolist(), strict=True))
+    words = [word for word in jieba.cut(read, HMM=False)]
+    owner = [index for index, word in enumerate(words) for _ in word]
+    total = [0.0] * len(words)
+    for size in range(1, features.LONGEST_GRAM + 1):
+        for at in range(len(read) - size + 1):
+            value = share[features.bucket(read[at : at + size])]
+            for index in range(owner[at], owner[at + size - 1] + 1):
+                total[index] += value
+    found: dict[str, float] = {}
+    for index, word in enumerate(words):
+        total[index] += share[features.bucket(f"{word} ")]
+    for word, value in zip(words, total, strict=True):
+        if any(char.isalnum() for char in word):
+            found[word] = max(found.get(word, 0.0), value)
+    return found
