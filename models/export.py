@@ -1,4 +1,4 @@
-"""A torch encoder as the int8 ONNX folder that `models.encoder` loads. `python -m models.export RUN OUT` for our own."""
+"""A torch encoder as the int8 ONNX folder that `models.encoder` loads. Ours: `python -m models.export RUN OUT`."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Make a small Chinese encoder from text alone. `python -m models.pretraining --corpus FILE … --out DIR`.
 
-Four stages, each resumed where it stopped: `words` (tokenizer of characters and jieba's words, first vectors), `masked` (masked
-language model; a token is a word, so whole words are hidden), `pairs` (contrastive sentence vectors), `domain` (the masked
-language model on domain text beside the pairs). Then `models.export` writes the folder that `models.encoder` loads.
+Four stages, each resumed where it stopped: `words` (tokenizer of characters and jieba's words, first vectors),
+`masked` (masked language model; a token is a word, so whole words are hidden), `pairs` (contrastive sentence vectors),
+`domain` (the masked language model on domain text beside the pairs). Then `models.export` writes the folder that
+`models.encoder` loads.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -50,8 +50,8 @@ class Progress:
 class Muon(torch.optim.Optimizer):
     """Jordan (2024): momentum made orthogonal by Newton-Schulz. In float32, for processors without fast bfloat16."""
 
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
+    @torch.no_grad()  # type: ignore[untyped-decorator]
+    def step(self, closure: None = None) -> None:
         """One step of every weight matrix; the size of a step is that of Adam at the same rate."""
         for group in self.param_groups:
             for weight in group["params"]:
@@ -115,7 +115,7 @@ class Training:
         os.replace(part, self.out / "checkpoint.pt")
 
     def run(self, stage: str, minutes: float, rate: float, losses: Iterator[tuple[Tensor, int]]) -> None:
-        """Take steps down `losses` (loss, tokens) for `minutes`; the rate warms up, stays, and falls in the last 30 %."""
+        """Take steps down `losses` (loss, tokens) for `minutes`; the rate rises, stays, falls in the last 30 %."""
         if STAGES.index(self.progress.stage) > STAGES.index(stage):
             return
         if self.progress.stage != stage:
@@ -131,7 +131,7 @@ class Training:
                     for group in optimiser.param_groups:
                         group["lr"] = rate * max(factor, 0.01)
                 loss, tokens = next(losses)
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
                 for optimiser in self.optimisers:
                     optimiser.step()
@@ -169,7 +169,7 @@ class Training:
                 yield nn.functional.cross_entropy(self.model.cls(hidden[where]), chosen[where]), int((ids != PAD).sum())
 
     def paired(self, pairs: Sequence[tuple[str, str, str | None]]) -> Iterator[tuple[Tensor, int]]:
-        """Losses of telling a text's paraphrase from all others of the batch and from a near miss where one is known."""
+        """Losses of telling a text's paraphrase from all others of the batch and from a known near miss."""
         while True:
             rng = np.random.default_rng((self.seed, 7, self.progress.steps))
             order = rng.permutation(len(pairs))
@@ -277,7 +277,7 @@ def load(out: Path) -> Windows:
 def main() -> None:
     """Every stage in order; run again after a stop and it goes on."""
     parser = argparse.ArgumentParser(prog="python -m models.pretraining", description=__doc__)
-    parser.add_argument("--corpus", type=Path, nargs="+", required=True, help="text, one a line (.xz, .jsonl, .yml too)")
+    parser.add_argument("--corpus", type=Path, nargs="+", required=True, help="text, one a line")
     parser.add_argument("--pairs", type=Path, nargs="*", default=[], help="CSV: split, text1, text2, label")
     parser.add_argument("--domain", type=Path, nargs="*", default=[], help="text of the domain")
     parser.add_argument("--out", type=Path, required=True)

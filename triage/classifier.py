@@ -67,6 +67,7 @@ class OnnxClassifier:
         self._encoder = load_encoder(folder / "encoder" if (folder / "encoder").is_dir() else None) if wanted else None
         if self._encoder is not None and self._encoder.name != wanted:
             raise ValueError(f"{folder} was trained with the encoder {wanted}, not {self._encoder.name}")
+        jieba.initialize()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         self._model = onnxruntime.InferenceSession(

@@ -1,4 +1,4 @@
-"""What the classifier sees of a text: hashed n-grams of characters and words, the encoder's vectors, and the safety rules' verdict."""
+"""What the classifier sees: hashed n-grams of characters and words, encoder vectors, the safety rules' verdict."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def bucket(gram: str) -> int:
 def counts(text: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Distinct buckets (n,) of a normal text and 1 + log of their counts in each group (GROUPS, n).
 
-    Groups: characters of the whole text and of its lead, words (jieba's, singly and in pairs) of the whole and of the lead.
+    Groups: characters of the whole text and of its lead, words (jieba's, singly and in pairs) of both.
     """
     first = lead(text)
     places: dict[int, int] = {}

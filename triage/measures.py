@@ -97,11 +97,13 @@ def urgent_from(scores: NDArray[np.float64], urgent: NDArray[np.bool_], recall: 
 
 def _priorities(examples: Sequence[Example], found: Sequence[Prediction]) -> dict[str, Any]:
     taxonomy, now = Taxonomy.load(), datetime.now(UTC)
-    rows = [
-        (e.priority, assess(p, e.text, Facts(), taxonomy, now).priority if p.category in taxonomy.categories else p.priority)
-        for e, p in zip(examples, found, strict=True)
-        if e.priority
-    ]  # fmt: skip
+    rows = []
+    for example, prediction in zip(examples, found, strict=True):
+        guess = prediction.priority
+        if prediction.category in taxonomy.categories:
+            guess = assess(prediction, example.text, Facts(), taxonomy, now).priority
+        if example.priority:
+            rows.append((example.priority, guess))
     if not rows:
         return {}
     urgent = [guess == "P1" for label, guess in rows if label == "P1"]

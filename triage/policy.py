@@ -11,7 +11,7 @@ from triage.classifier import Prediction
 from triage.taxonomy import PRIORITIES, Promise, Taxonomy
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-UNSURE = 0.5
+VITAL = 70
 
 
 @dataclass(frozen=True)
@@ -35,26 +35,41 @@ class Assessment:
 
 
 def assess(prediction: Prediction, text: str, facts: Facts, taxonomy: Taxonomy, now: datetime) -> Assessment:
-    """Decide. Rules may only raise the model's priority; present danger is always P1."""
-    category, priority = prediction.category, prediction.priority
+    """Decide. The priority is a sum of points that the reasons spell out; facts only add to the model's opinion.
+
+    A safety warning the customer was already given is always P1. A danger that the text denies, or puts in the past
+    or in an if, is no alarm, whatever the model says.
+    """
+    category, points = prediction.category, taxonomy.points
     reasons = [f"分类：{taxonomy.categories[category].name}（把握 {prediction.confidence:.0%}）"]
-    if prediction.confidence < UNSURE:
-        reasons.append("分类把握不大，请坐席核对类别")
+    if not prediction.sure:
+        others = "、".join(f"{taxonomy.categories[name].name} {share:.0%}" for name, share in prediction.best())
+        reasons.append(f"分类把握不大，请核对：{others}")
     hazard = safety.danger(text)
-    if hazard is not None or facts.handoff == safety.HANDOFF:
+    warned = facts.handoff == safety.HANDOFF
+    opinion = prediction.priority
+    if category in taxonomy.calm:
+        opinion = "P4"
+    elif opinion == "P1" and hazard is None and safety.mentioned(text) is not None:
+        opinion = "P3"
+    total = points.base[opinion]
+    reasons.append(f"模型判断{taxonomy.priorities[opinion].name} +{total}")
+    facts_found: list[tuple[int, str]] = []
+    if category not in taxonomy.calm:
+        if hazard is not None:
+            facts_found.append((points.danger, "提到用电危险"))
+        facts_found += [(rule.points, rule.reason) for rule in taxonomy.raises if rule.holds(text)]
+    if facts.earlier_tickets >= 2:
+        facts_found.append((points.third_contact, f"近期第{facts.earlier_tickets + 1}次反映"))
+    reasons += [f"{reason} +{plus}" for plus, reason in facts_found]
+    vital = any(plus >= VITAL for plus, _ in facts_found)
+    added = total + sum(plus for plus, _ in facts_found)
+    total = added if vital else max(total, min(added, points.ceiling))
+    priority = next(name for name in PRIORITIES if total >= points.least[name])
+    if warned:
         priority = "P1"
         category = "outage" if hazard is not None and hazard.kind == "life_support" else "safety_hazard"
         reasons.append("可能危及生命安全")
-    elif priority == "P1" and safety.mentioned(text) is not None:
-        # the danger is past, imagined or denied: the model's alarm does not stand
-        priority = "P3"
-    for rule in taxonomy.raises:
-        if rule.words.search(text):
-            reasons.append(rule.reason)
-            priority = min(priority, rule.to)
-    if facts.earlier_tickets >= 2:
-        reasons.append(f"近期第{facts.earlier_tickets + 1}次反映")
-        priority = min(priority, "P2")
     if facts.handoff is not None:
         priority = min(priority, "P3")
     if facts.handoff == "bot unavailable":

@@ -1,4 +1,4 @@
-"""Train the classifier, choose its settings on validation, export it to ONNX with its card. `python -m triage.training`."""
+"""Train the classifier, choose its settings on validation, export it to ONNX with its card."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 import nlu_data
 from models import NoModel, Registry
-from models.encoder import HOME, Encoder
+from models.encoder import HOME
 from triage import features
 from triage.classifier import OnnxClassifier, load_encoder
 from triage.examples import Example, ExamplesError, clean, digest
@@ -104,8 +104,8 @@ def train(
     blank = Counter(e.category for e in examples if not features.normal(e.text)).most_common(1)
     card = {
         "version": f"{KIND}-{digest([*kept, *checked])[:12]}-{loaded.name if loaded else 'ngrams'}",
-        "kind": "hashed n-grams of characters and words, first sentence beside the whole, encoder vectors, safety flags; linear SVM",
-        "encoder": loaded.name if used else None,
+        "kind": "hashed n-grams of characters and words, the first sentence beside the whole; linear SVM",
+        "encoder": loaded.name if loaded is not None and used else None,
         "categories": heads[0].classes,
         "priorities": heads[1].classes,
         "blank": blank[0][0] if blank else "other" if "other" in heads[0].classes else None,
@@ -194,16 +194,21 @@ def _head(
     else:
         urgent = truth == "P1"
         found["urgent_from"] = (
-            urgent_from(probabilities[:, classes.index("P1")], urgent, 0.98, 0.05) if "P1" in classes else None
+            urgent_from(probabilities[:, classes.index("P1")], urgent, 0.98, 0.04) if "P1" in classes else None
         )
-    return Head(name, classes, weights / setting.temperature, bias / setting.temperature), found
+    return Head(
+        name,
+        classes,
+        np.asarray(weights / setting.temperature, np.float32),
+        np.asarray(bias / setting.temperature, np.float32),
+    ), found
 
 
 def _search(
     part: Rows, labels: NDArray[np.str_], classes: list[str], test: Rows, truth: NDArray[np.str_], use: bool,
     scales: Mapping[float, NDArray[np.float32]], seed: int,
 ) -> tuple[Setting, NDArray[np.float64]]:  # fmt: skip
-    """The best setting and its probabilities on held-out rows; along rising costs it stops when the score falls twice."""
+    """The best setting and its probabilities on held-out rows; along rising costs it stops after two falls."""
     best: tuple[Setting, NDArray[np.float64]] | None = None
     for share, scale in scales.items():
         joined, held = part.joined(scale), test.joined(scale)
@@ -249,7 +254,7 @@ def _fit(rows: sparse.csr_matrix, labels: NDArray[np.str_], cost: float, seed: i
     return LinearSVC(C=cost, class_weight=weights, random_state=seed, max_iter=3000, tol=1e-3).fit(rows, labels)
 
 
-def _weights(model: LinearSVC) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _weights(model: LinearSVC) -> tuple[NDArray[Any], NDArray[Any]]:
     weights, bias = model.coef_.T.astype(np.float32), model.intercept_.astype(np.float32)
     if weights.shape[1] == 1:  # two classes: one column stands for both
         return np.hstack([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
