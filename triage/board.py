@@ -12,23 +12,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import Select, SQLColumnExpression, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
 
 from bot.database import Database, MessageRow
 from triage import order
 from triage.masking import mask
 from triage.search import Search
-from triage.ticket import OPEN, UNCLAIMED, NoTicket, Status, TicketEventRow, TicketRow, in_states
+from triage.ticket import EVERYTHING, OPEN, UNCLAIMED, NoTicket, Status, TicketEventRow, TicketRow, in_states
 
 SUMMARY = 60
 MOST = 100
 RISK = timedelta(minutes=30)
 COUNTS_LAST = 2.0
 NUMBER = re.compile(r"[A-Za-z]{2}\d{8,}")
-SORTS: Mapping[str, tuple[InstrumentedAttribute[Any], ...]] = {
+SORTS: Mapping[str, tuple[SQLColumnExpression[Any], ...]] = {
     "order": (TicketRow.rank, TicketRow.due_at, TicketRow.id),
+    "everything": (EVERYTHING, TicketRow.due_at, TicketRow.id),
     "due": (TicketRow.due_at, TicketRow.id),
     "oldest": (TicketRow.id,),
     "newest": (TicketRow.id,),
@@ -80,9 +80,10 @@ class Board:
 
     async def rows(self, wanted: Filter, cursor: str | None, limit: int) -> tuple[Sequence[TicketRow], str | None]:
         """The rows of a page of any size; keyset paging, so the last page is as quick as the first."""
-        columns = SORTS.get(wanted.sort)
-        if columns is None:
+        if wanted.sort not in SORTS:
             raise WrongCursor(f"没有“{wanted.sort}”这种排序")
+        unlimited = wanted.sort == "order" and wanted.status is None and wanted.view is None
+        columns = SORTS["everything" if unlimited else wanted.sort]
         newest = wanted.sort == "newest"
         async with self._database.read() as session:
             query = await self._filtered(session, select(TicketRow), wanted)
@@ -90,12 +91,6 @@ class Board:
                 place = tuple_(*columns)
                 after = _read(cursor, columns)
                 query = query.where(place < after if newest else place > after)
-            if wanted.sort == "order" and wanted.q is None and wanted.team is None and wanted.assignee is None:
-                # SQLite's planner takes the partial index for as large as the whole one
-                index = {"unassigned": "ix_ticket_waiting"}.get(wanted.view or "")
-                index = index or ("ix_ticket_open" if wanted.status == "open" and wanted.view is None else None)
-                if index is not None:
-                    query = query.with_hint(TicketRow, f"INDEXED BY {index}", "sqlite")
             query = query.order_by(*(column.desc() if newest else column for column in columns)).limit(limit + 1)
             rows = list(await session.scalars(query))
         return rows[:limit], _cursor(rows[limit - 1], columns) if len(rows) > limit else None
@@ -217,20 +212,17 @@ def event_view(event: TicketEventRow) -> dict[str, Any]:
     }
 
 
-def _cursor(row: TicketRow, columns: Sequence[InstrumentedAttribute[Any]]) -> str:
-    place = [getattr(row, column.key) for column in columns]
-    plain = [value.isoformat() if isinstance(value, datetime) else value for value in place]
-    return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode()
+def _cursor(row: TicketRow, columns: Sequence[SQLColumnExpression[Any]]) -> str:
+    full = {"rank": row.rank, "due_at": row.due_at.isoformat(), "id": row.id}
+    place = [full[key] for key in ("rank", "due_at", "id")[-len(columns) :]]
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
 
 
-def _read(cursor: str, columns: Sequence[InstrumentedAttribute[Any]]) -> tuple[Any, ...]:
+def _read(cursor: str, columns: Sequence[SQLColumnExpression[Any]]) -> tuple[Any, ...]:
     try:
         place = json.loads(base64.urlsafe_b64decode(cursor))
         if len(place) != len(columns):
             raise ValueError("of another sort")
-        return tuple(
-            datetime.fromisoformat(value) if column.key == "due_at" else int(value)
-            for column, value in zip(columns, place, strict=True)
-        )
+        return tuple(datetime.fromisoformat(value) if isinstance(value, str) else int(value) for value in place)
     except (ValueError, TypeError) as error:
         raise WrongCursor("cursor 不对") from error

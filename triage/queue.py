@@ -55,10 +55,7 @@ class TicketQueue(Intake):
     ) -> TicketRow | None:
         """Claim the first ticket in order that is `wanted`, in the caller's transaction; None when there is none."""
         first = select(TicketRow.id).where(in_states(UNCLAIMED))
-        if wanted is None:
-            # SQLite's planner takes the partial index for as large as the one over all tickets
-            first = first.with_hint(TicketRow, "INDEXED BY ix_ticket_waiting", "sqlite")
-        else:
+        if wanted is not None:
             first = first.where(wanted)
         first = first.order_by(TicketRow.rank, TicketRow.due_at, TicketRow.id).limit(1)
         row = await self._take(

@@ -152,6 +152,9 @@ def _partial(name: str, statuses: Sequence[Status] | None, *columns: str) -> Ind
 
 
 ORDER = ("rank", "due_at", "id")
+EVERYTHING = TicketRow.rank + 0
+"""The rank where tickets of every state are listed. Written so, its index is no rival of the partial ones: SQLite's
+planner takes those for as large as the one over all tickets, and would step over every resolved ticket to a claim."""
 UniqueConstraint(TicketRow.conversation_id, TicketRow.message_seq)
 INDEXES = (
     _partial("ix_ticket_waiting", UNCLAIMED, *ORDER),
@@ -164,7 +167,7 @@ INDEXES = (
     _partial("ix_ticket_mine", OPEN, "assignee", *ORDER),
     _partial("ix_ticket_transformer", OPEN, "transformer", "created_at"),
     _partial("ix_ticket_feeder", OPEN, "feeder", "created_at"),
-    _partial("ix_ticket_all", None, *ORDER),
+    Index("ix_ticket_all", EVERYTHING, TicketRow.due_at, TicketRow.id),
     _partial("ix_ticket_status", None, "status", *ORDER),
     _partial("ix_ticket_category", None, "category", *ORDER),
     _partial("ix_ticket_account", None, "account_no", "id"),
