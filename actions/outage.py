@@ -27,6 +27,8 @@ from actions.speech import (
 )
 from actions.systems import Area, Outage, Systems, SystemUnavailable
 from actions.verification import Verification
+from triage.incident import Place
+from triage.queue import TicketQueue
 
 TOPICS = frozenset(("query_restore_time", "query_planned_outage", "ask_outage_reason", "report_outage"))
 VALUES = frozenset(("inform", "affirm", "nlu_fallback", "out_of_scope", "greet"))
@@ -101,12 +103,14 @@ class ActionOutage(Action):
         self,
         systems: Systems,
         verification: Verification,
+        queue: TicketQueue,
         clock: Clock,
         subjects: Mapping[str, str],
     ) -> None:
-        """`subjects`: where a left form leads."""
+        """`subjects`: where a left form leads; `queue` keeps the reports' tickets, and makes one fault one incident."""
         self._systems = systems
         self._verification = verification
+        self._queue = queue
         self._clock = clock
         self._subjects = subjects
 
@@ -186,14 +190,18 @@ class ActionOutage(Action):
         dispatcher.utter_message(json_message=card("outage", name, rows, outage.as_of))
 
     async def _report(self, dispatcher: CollectingDispatcher, tracker: Tracker, area_id: str, name: str) -> None:
-        who = conversation(tracker)
+        who, seq = conversation(tracker), message_seq(tracker)
+        account_no = await self._verification.account(who)
         number = await self._systems.report_fault(
-            account_no=await self._verification.account(who),
+            account_no=account_no,
             area_id=area_id,
             description=said(tracker),
             contact=f"conversation {who}",
-            idempotency_key=f"{who}-{message_seq(tracker)}",
+            idempotency_key=f"{who}-{seq}",
         )
+        area = next((one for one in await self._systems.areas(name) if one.area_id == area_id), None)
+        place = Place(area.name, area.transformer, area.feeder) if area is not None else None
+        await self._queue.file(who, seq, f"{name}停电了，报修编号{number}", account_no, place)
         dispatcher.utter_message(response="utter_fault_reported", report_no=number, area=name)
 
 

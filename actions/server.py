@@ -46,7 +46,7 @@ def all_actions(
         ValidateAccountForm(verification, clock),
         ActionAccount(systems, verification, clock, leads),
         ValidateOutageForm(systems, verification),
-        ActionOutage(systems, verification, clock, leads),
+        ActionOutage(systems, verification, queue, clock, leads),
         ValidateComplaintForm(),
         ActionComplaint(queue, verification, leads),
         ActionTicketStatus(queue),
