@@ -34,6 +34,9 @@ train: .venv/.installed  ## train the dialogue and the triage model anew
 	@$(BIN)/python -m bot.dialogue.environment --retrain
 	@$(BIN)/python -m triage.training --retrain
 
+sim: .venv/.installed  ## a WeChat and a Telegram to try the channels without an account
+	@exec $(BIN)/python -m channels.simulator
+
 bench: ready  ## measure beside a stock Rasa project
 	$(BIN)/python -m tests.bench
 
@@ -42,4 +45,4 @@ lock:  ## renew the lock files
 	uv pip compile --quiet --no-header --no-emit-index-url --python-version 3.11 requirements-dev.in -o requirements-dev.lock
 	uv pip compile --quiet --no-header --no-emit-index-url --python-version 3.10 --override bot/dialogue/overrides.txt bot/dialogue/requirements.in -o bot/dialogue/requirements.lock
 
-.PHONY: help ready run test fast check train bench lock
+.PHONY: help ready run test fast check train sim bench lock

@@ -25,16 +25,21 @@ from actions.systems import Systems
 from actions.systems_http import HttpSystems
 from actions.systems_sample import SampleSystems
 from actions.verification import Verification
-from bot import safety
+from bot import menu, safety
 from bot.bell import Bell
+from bot.carry import Carrier
 from bot.channel import Channel
-from bot.conversation import Conversations, Dialogue
+from bot.conversation import Conversations, Dialogue, Shortcut
 from bot.database import Database
 from bot.dialogue import environment
 from bot.outbox import Outbox
 from bot.rasa import Rasa
 from bot.settings import Settings
+from channels.telegram import Telegram
 from channels.webchat.channel import Webchat
+from channels.wechat.channel import WeChat
+from channels.wechat.client import WeChatClient
+from channels.wechat.passive import Passive
 from models import Registry
 from triage.assignment import Assignment
 from triage.classifier import OnnxClassifier
@@ -91,16 +96,25 @@ def assemble(settings: Settings) -> Bridge:
     taxonomy = Taxonomy.load()
     queue = TicketQueue(database, classifier, taxonomy, bell, now, partial(place, systems))
     dialogue: Dialogue = rasa
-    conversations = Conversations(database, dialogue, queue, bell)
+    carrier = Carrier(database)
+    passive = Passive(carrier, bell) if settings.wechat and settings.wechat.passive_only else None
+    shortcuts: list[Shortcut] = [*([passive.shortcut] if passive else []), menu.shortcut]
+    conversations = Conversations(database, dialogue, queue, bell, shortcuts=shortcuts)
     queue.attach(conversations)
-    channels: tuple[Channel, ...] = (Webchat(conversations, bell, settings.secret_key, queue.position),)
+    channels: list[Channel] = [Webchat(conversations, bell, settings.secret_key, queue.position)]
+    if settings.wechat is not None:
+        account = settings.wechat
+        client = None if passive else WeChatClient(account.app_id, account.app_secret, account.api_base)
+        channels.append(WeChat(account, passive, client))
+    if settings.telegram is not None:
+        channels.append(Telegram(settings.telegram, settings.secret_key, conversations.edit, settings.public_url))
     assignment = Assignment(database, queue, now)
     desk = parts(
         database, bell, Users(database, settings.secret_key), taxonomy, queue, conversations, assignment,
         Search(database, bell), partial(records, systems), rasa.brief, now,
     )  # fmt: skip
     return Bridge(
-        settings, database, bell, systems, rasa, taxonomy, queue, conversations, channels,
+        settings, database, bell, systems, rasa, taxonomy, queue, conversations, tuple(channels),
         Outbox(database, channels, bell), desk, Rounds(database, queue, assignment, bell, now),
     )  # fmt: skip
 
@@ -114,7 +128,8 @@ def build(bridge: Bridge) -> FastAPI:
         await bridge.database.migrate()
         await bridge.desk.users.ensure_admin(settings.admin_password, print)
         await bridge.desk.writing.ensure_canned()
-        work = (bridge.outbox.run(), bridge.rounds.run(), bridge.desk.search.run(), _recover(bridge))
+        doors = (channel.run(bridge.conversations.accept) for channel in bridge.channels)
+        work = (bridge.outbox.run(), bridge.rounds.run(), bridge.desk.search.run(), _recover(bridge), *doors)
         tasks = [asyncio.create_task(one) for one in work]
         yield
         for task in reversed(tasks):

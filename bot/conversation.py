@@ -321,11 +321,12 @@ class Conversations:
                     reply.text,
                     buttons=reply.buttons,
                     card=reply.card,
+                    answers=last.seq,
                 )
             if turn.handoff is not None:
                 await self._set_owner(session, conversation, Owner.QUEUE)
                 line = await self._desk.open(session, conversation, last.seq, turn.handoff)
-                await transcript.append(session, self._bell, conversation, Speaker.SYSTEM, line)
+                await transcript.append(session, self._bell, conversation, Speaker.SYSTEM, line, answers=last.seq)
 
     async def _set_owner(self, session: AsyncSession, conversation: int, owner: Owner) -> None:
         await session.execute(

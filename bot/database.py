@@ -68,8 +68,9 @@ class MessageRow(Base):
     """消息: `inbound_id` is the channel's own id; `answered` is False until a customer's message had its turn.
 
     `delivery` is a `bot.message.Delivery`; `delivery_due` is when to try (again), or until when someone is trying;
-    `delivery_tries` of a customer's own message counts how often the platform gave it to us. `carried_by` is the seq of
-    the customer's message in whose answer a door without push took this one along. `original` is the text before edits.
+    `delivery_tries` of a customer's own message counts how often the platform gave it to us and `response` what a
+    door without push answered. `answers` is the seq of the message a bot's reply answers; `original` the text before
+    edits.
     """
 
     __tablename__ = "message"
@@ -94,7 +95,8 @@ class MessageRow(Base):
     platform_id: Mapped[str | None] = mapped_column(String(64))
     original: Mapped[str | None] = mapped_column(Text)
     edited_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    carried_by: Mapped[int | None]
+    answers: Mapped[int | None]
+    response: Mapped[str | None] = mapped_column(Text)
     delivery: Mapped[str] = mapped_column(String(12), default="none")
     delivery_parts: Mapped[int] = mapped_column(default=0)
     delivery_tries: Mapped[int] = mapped_column(default=0)

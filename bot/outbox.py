@@ -25,7 +25,7 @@ LOOK_EVERY = 2.0
 STOP_WAIT = 5.0
 BATCH = 200
 AT_ONCE = 400
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=30)
 LASTS = timedelta(hours=48)
 EXPIRED = "超过48小时没有送达"
 UNCONFIRMED = "平台没有确认，可能已经送达"
@@ -65,7 +65,7 @@ class Outbox:
 
     After `MAX_TRIES` (about four minutes) or an `Undeliverable` the message is a dead letter with its reason. A
     platform that keeps failing is left alone (`Breaker`), which costs no tries. Before sending, messages are leased by
-    moving their due time: two processes never send the same one, and a killed one's are sent after `LEASE`.
+    moving their due time: two processes never send the same one, and a killed one's are sent after the lease.
     """
 
     def __init__(
@@ -74,8 +74,13 @@ class Outbox:
         channels: Sequence[Channel],
         bell: Bell,
         clock: Callable[[], float] = time.monotonic,
+        lease: timedelta = LEASE,
     ) -> None:
-        """`channels` by name; a message for a door that is not mounted waits until it is. `clock` of the breakers."""
+        """`channels` by name; a message for a door that is not mounted waits until it is. `clock` of the breakers.
+
+        A `lease` must be twice as long as the longest try of a channel.
+        """
+        self._lease = lease
         self._database = database
         self._channels: Mapping[str, Channel] = {channel.name: channel for channel in channels if channel.pushes}
         self._breakers = {name: Breaker(clock) for name in self._channels}
@@ -202,7 +207,7 @@ class Outbox:
                         MessageRow.delivery == Delivery.QUEUED,
                         MessageRow.delivery_due <= now,
                     )
-                    .values(delivery_due=now + LEASE)
+                    .values(delivery_due=now + self._lease)
                     .returning(MessageRow.id)
                     .execution_options(synchronize_session=False)
                 )
@@ -265,7 +270,7 @@ class Outbox:
         return due
 
     async def _send_in_order(self, messages: Sequence[_Due]) -> None:
-        until = time.monotonic() + LEASE.total_seconds() / 2
+        until = time.monotonic() + self._lease.total_seconds() / 2
         for message in messages:
             if time.monotonic() > until:
                 # the lease is nearly over: whoever finds the rest due goes on

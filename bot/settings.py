@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,27 @@ ROOT = Path(__file__).parents[1]
 
 class WrongSetting(ValueError):
     """One setting that cannot be used; the message names it and says what would be right."""
+
+
+@dataclass(frozen=True)
+class WeChatSettings:
+    """The official account; `aes_key` is "" without encryption, `app_secret` "" when replies are passive only."""
+
+    token: str
+    app_id: str
+    app_secret: str
+    aes_key: str
+    api_base: str
+    passive_only: bool
+
+
+@dataclass(frozen=True)
+class TelegramSettings:
+    """The bot; `webhook_secret` is "" for long polling, `api_base` None for Telegram's own servers."""
+
+    token: str
+    webhook_secret: str
+    api_base: str | None
 
 
 @dataclass(frozen=True)
@@ -38,6 +60,8 @@ class Settings:
     utility_api_base: str | None
     utility_api_token: str
     var: Path
+    wechat: WeChatSettings | None = None
+    telegram: TelegramSettings | None = None
 
     @property
     def dialogue_url(self) -> str:
@@ -65,6 +89,8 @@ class Settings:
             else None,
             utility_api_token=given.get("UTILITY_API_TOKEN", ""),
             var=var,
+            wechat=_wechat(given),
+            telegram=_telegram(given),
         )
 
 
@@ -93,6 +119,39 @@ def _database(value: str) -> str:
     if backend not in ("sqlite", "postgresql"):
         raise WrongSetting(f"DATABASE_URL names {backend}: only sqlite and postgresql are supported")
     return value
+
+
+def _wechat(given: Mapping[str, str]) -> WeChatSettings | None:
+    token = given.get("WECHAT_TOKEN")
+    if token is None:
+        return None
+    if not re.fullmatch(r"[A-Za-z0-9]{3,32}", token):
+        raise WrongSetting("WECHAT_TOKEN is wrong: give the 3 to 32 letters and digits set in the account")
+    app_id, secret = given.get("WECHAT_APP_ID", ""), given.get("WECHAT_APP_SECRET", "")
+    aes_key, passive = given.get("WECHAT_AES_KEY", ""), given.get("WECHAT_PASSIVE_ONLY", "0")
+    if not app_id:
+        raise WrongSetting("WECHAT_APP_ID is missing: give the account's AppID, or unset WECHAT_TOKEN")
+    if passive not in ("0", "1"):
+        raise WrongSetting(f"WECHAT_PASSIVE_ONLY is {passive!r}: give 1 or 0")
+    if passive == "0" and not secret:
+        raise WrongSetting("WECHAT_APP_SECRET is missing: give the account's AppSecret, or set WECHAT_PASSIVE_ONLY=1")
+    if aes_key and not re.fullmatch(r"[A-Za-z0-9]{43}", aes_key):
+        raise WrongSetting("WECHAT_AES_KEY is wrong: give the 43 characters of the account's EncodingAESKey")
+    base = _url("WECHAT_API_BASE", given.get("WECHAT_API_BASE", "https://api.weixin.qq.com"))
+    return WeChatSettings(token, app_id, secret, aes_key, base, passive == "1")
+
+
+def _telegram(given: Mapping[str, str]) -> TelegramSettings | None:
+    token = given.get("TELEGRAM_TOKEN")
+    if token is None:
+        return None
+    if not re.fullmatch(r"\d+:[A-Za-z0-9_-]+", token):
+        raise WrongSetting("TELEGRAM_TOKEN is wrong: give the token of @BotFather, like 123456:ABC…")
+    secret = given.get("TELEGRAM_WEBHOOK_SECRET", "")
+    if secret and not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", secret):
+        raise WrongSetting("TELEGRAM_WEBHOOK_SECRET is wrong: give 1 to 256 letters, digits, _ and -")
+    base = _url("TELEGRAM_API_BASE", given["TELEGRAM_API_BASE"]) if "TELEGRAM_API_BASE" in given else None
+    return TelegramSettings(token, secret, base)
 
 
 def _password(value: str | None) -> str | None:

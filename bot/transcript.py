@@ -56,6 +56,7 @@ async def append(
     at: datetime | None = None,
     payload: str | None = None,
     inbound: Inbound | None = None,
+    answers: int | None = None,
 ) -> int:
     """Store one message under the conversation's next seq, and return it; bells ring after the commit."""
     seq = await session.scalar(
@@ -81,6 +82,7 @@ async def append(
             platform_id=inbound.platform_id if inbound else None,
             attachments=[asdict(a) for a in inbound.attachments] if inbound else [],
             payload=payload,
+            answers=answers,
             answered=ours,
             delivery=Delivery.QUEUED if ours else Delivery.NONE,
             delivery_tries=0 if ours else 1,
@@ -175,13 +177,18 @@ async def _pressed(session: AsyncSession, conversation: int, inbound: Inbound, t
         return next((Button(**b) for buttons in rows for b in buttons if b["payload"] == inbound.payload), None)
     number = unicodedata.normalize("NFKC", text).strip().rstrip(".。、")
     if number.isdecimal() and len(number) <= 2:
-        theirs = select(func.coalesce(func.max(MessageRow.seq), 0)).where(
-            MessageRow.conversation_id == conversation, MessageRow.speaker == Speaker.CUSTOMER
+        latest = (
+            select(MessageRow)
+            .where(
+                MessageRow.conversation_id == conversation,
+                MessageRow.delivery.in_((Delivery.SENT, Delivery.DELIVERED)),
+            )
+            .order_by(MessageRow.seq.desc())
+            .limit(OFFERED_WITHIN)
         )
-        rows = await session.scalars(
-            ours.where(MessageRow.seq > theirs.scalar_subquery()).order_by(MessageRow.seq.desc())
-        )
-        buttons = next((buttons for buttons in rows if buttons), [])
+        shown = list(await session.scalars(latest))
+        turn = [row.buttons for row in shown if row.answers == shown[0].answers]
+        buttons = next((offered for offered in turn if offered), [])
         return Button(**buttons[int(number) - 1]) if 1 <= int(number) <= len(buttons) else None
     return None
 

@@ -181,8 +181,18 @@ def test_a_backlog_is_answered_in_one_turn(database_url: Url) -> None:
 
 def test_a_typed_number_is_the_button_of_that_place(database_url: Url) -> None:
     async def scene(stage: Stage) -> None:
-        await stage.say("选", "１", "1", "9")
-        assert stage.dialogue.payloads == [None, "/query_bill", None, None]
+        await stage.say("选")
+        await stage.say("1")
+        await stage.conversations.delivered(1, 4)
+        assert stage.dialogue.payloads == [None, None]
+        stage.dialogue.payloads.clear()
+        await stage.conversations.receive(said("选", "again"))
+        await stage.conversations.answer(1)
+        await stage.conversations.delivered(1, 99)
+        await stage.say("１")
+        await stage.conversations.delivered(1, 99)
+        await stage.say("9")
+        assert stage.dialogue.payloads == [None, "/query_bill", None]
 
     run(database_url(), scene)
 
