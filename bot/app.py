@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from actions.linking import Linking
 from actions.records import place, records
 from actions.server import all_actions
 from actions.server import routes as action_routes
@@ -98,7 +99,9 @@ def assemble(settings: Settings) -> Bridge:
     dialogue: Dialogue = rasa
     carrier = Carrier(database)
     passive = Passive(carrier, bell) if settings.wechat and settings.wechat.passive_only else None
-    shortcuts: list[Shortcut] = [*([passive.shortcut] if passive else []), menu.shortcut]
+    shortcuts: list[Shortcut] = [menu.shortcut, Linking(database, now).shortcut]
+    if passive is not None:
+        shortcuts.insert(0, passive.shortcut)
     conversations = Conversations(database, dialogue, queue, bell, shortcuts=shortcuts)
     queue.attach(conversations)
     channels: list[Channel] = [Webchat(conversations, bell, settings.secret_key, queue.position)]

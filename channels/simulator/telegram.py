@@ -208,7 +208,7 @@ async def _fields(request: Request) -> tuple[dict[str, str], dict[str, bytes]]:
     parts = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + body)
     found: dict[str, str] = {}
     files: dict[str, bytes] = {}
-    for part in parts.get_payload():  # type: ignore[union-attr]
+    for part in parts.get_payload():
         name = str(part.get_param("name", header="content-disposition"))  # type: ignore[union-attr]
         data = part.get_payload(decode=True)  # type: ignore[union-attr]
         assert isinstance(data, bytes)

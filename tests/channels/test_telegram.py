@@ -37,8 +37,8 @@ def test_copies_lose_and_double_nothing_and_keep_the_order(database_url: Url, we
     play(stage, scene)
 
 
-def test_a_button_survives_a_restart_and_is_answered_first(database_url: Url) -> None:
-    stage = TelegramStage(database_url())
+def test_a_button_survives_a_restart_and_is_answered_first(sqlite_url: Url) -> None:
+    stage = TelegramStage(sqlite_url())
 
     async def scene() -> None:
         stage.platform.say("a", "选")
@@ -59,8 +59,8 @@ def test_a_button_survives_a_restart_and_is_answered_first(database_url: Url) ->
     play(stage, scene)
 
 
-def test_an_edit_updates_the_transcript(database_url: Url) -> None:
-    stage = TelegramStage(database_url())
+def test_an_edit_updates_the_transcript(sqlite_url: Url) -> None:
+    stage = TelegramStage(sqlite_url())
 
     async def scene() -> None:
         id = stage.platform.say("a", "停店了")
@@ -99,8 +99,8 @@ def test_an_edit_updates_the_transcript(database_url: Url) -> None:
         ),
     ],
 )
-def test_what_comes_beside_text_is_kept(database_url: Url, more: dict[str, Any], kind: str, asked: list[str]) -> None:
-    stage = TelegramStage(database_url())
+def test_what_comes_beside_text_is_kept(sqlite_url: Url, more: dict[str, Any], kind: str, asked: list[str]) -> None:
+    stage = TelegramStage(sqlite_url())
 
     async def scene() -> None:
         stage.platform.say("a", **more)
@@ -112,8 +112,8 @@ def test_what_comes_beside_text_is_kept(database_url: Url, more: dict[str, Any],
     play(stage, scene)
 
 
-def test_kinds_we_do_not_handle_are_dropped_and_polling_goes_on(database_url: Url) -> None:
-    stage = TelegramStage(database_url())
+def test_kinds_we_do_not_handle_are_dropped_and_polling_goes_on(sqlite_url: Url) -> None:
+    stage = TelegramStage(sqlite_url())
 
     async def scene() -> None:
         stage.platform.say("a", sticker={"file_id": "f"})
@@ -125,8 +125,8 @@ def test_kinds_we_do_not_handle_are_dropped_and_polling_goes_on(database_url: Ur
     play(stage, scene)
 
 
-def test_a_group_gets_public_information_and_a_link_only(database_url: Url) -> None:
-    stage = TelegramStage(database_url())
+def test_a_group_gets_public_information_and_a_link_only(sqlite_url: Url) -> None:
+    stage = TelegramStage(sqlite_url())
 
     async def scene() -> None:
         for text in ("大家好", "/menu@dianqiao_bot"):
@@ -138,8 +138,8 @@ def test_a_group_gets_public_information_and_a_link_only(database_url: Url) -> N
     play(stage, scene)
 
 
-def test_blocked_is_told_and_the_reply_comes_when_they_are_back(database_url: Url) -> None:
-    stage = TelegramStage(database_url())
+def test_blocked_is_told_and_the_reply_comes_when_they_are_back(sqlite_url: Url) -> None:
+    stage = TelegramStage(sqlite_url())
 
     async def scene() -> None:
         stage.platform.faults.blocked = True
@@ -155,8 +155,8 @@ def test_blocked_is_told_and_the_reply_comes_when_they_are_back(database_url: Ur
     play(stage, scene)
 
 
-def test_throttling_is_waited_out(database_url: Url) -> None:
-    stage = TelegramStage(database_url())
+def test_throttling_is_waited_out(sqlite_url: Url) -> None:
+    stage = TelegramStage(sqlite_url())
 
     async def scene() -> None:
         stage.platform.faults.throttled = 1
@@ -189,8 +189,8 @@ def test_a_restart_in_the_middle_loses_nothing(database_url: Url) -> None:
     play(stage, scene)
 
 
-def test_a_webhook_without_the_secret_token_is_refused(database_url: Url) -> None:
-    stage = TelegramStage(database_url(), webhook=True)
+def test_a_webhook_without_the_secret_token_is_refused(sqlite_url: Url) -> None:
+    stage = TelegramStage(sqlite_url(), webhook=True)
 
     async def scene() -> None:
         async with httpx.AsyncClient() as http:

@@ -21,8 +21,8 @@ modes = pytest.mark.parametrize("mode", ["plain", "compatible", "aes"])
 
 
 @modes
-def test_with_the_api_success_comes_at_once_and_the_reply_by_custom_message(database_url: Url, mode: str) -> None:
-    stage = WeChatStage(database_url())
+def test_with_the_api_success_comes_at_once_and_the_reply_by_custom_message(sqlite_url: Url, mode: str) -> None:
+    stage = WeChatStage(sqlite_url())
     stage.platform.faults.mode = mode
 
     async def scene() -> None:
@@ -48,8 +48,8 @@ def test_copies_and_one_second_lose_and_double_nothing(database_url: Url) -> Non
     play(stage, scene)
 
 
-def test_two_events_of_one_second_are_two_and_a_repeated_one_is_one(database_url: Url) -> None:
-    stage = WeChatStage(database_url(), aes=False)
+def test_two_events_of_one_second_are_two_and_a_repeated_one_is_one(sqlite_url: Url) -> None:
+    stage = WeChatStage(sqlite_url(), aes=False)
 
     async def scene() -> None:
         now = int(time.time())
@@ -77,10 +77,8 @@ def test_two_events_of_one_second_are_two_and_a_repeated_one_is_one(database_url
         ({"MsgType": "event", "Event": "unsubscribe", "EventKey": ""}, None),
     ],
 )
-def test_every_kind_is_translated_or_dropped(
-    database_url: Url, fields: dict[str, Any], asked: list[str] | None
-) -> None:
-    stage = WeChatStage(database_url())
+def test_every_kind_is_translated_or_dropped(sqlite_url: Url, fields: dict[str, Any], asked: list[str] | None) -> None:
+    stage = WeChatStage(sqlite_url())
 
     async def scene() -> None:
         assert await stage.platform.push("o1", fields) == ""
@@ -93,8 +91,8 @@ def test_every_kind_is_translated_or_dropped(
     play(stage, scene)
 
 
-def test_forged_stale_replayed_and_poisoned_requests_are_refused_and_leave_nothing(database_url: Url) -> None:
-    stage = WeChatStage(database_url())
+def test_forged_stale_replayed_and_poisoned_requests_are_refused_and_leave_nothing(sqlite_url: Url) -> None:
+    stage = WeChatStage(sqlite_url())
     platform, url = stage.platform, f"http://127.0.0.1:{stage.bridge.port}/wechat"
 
     async def scene() -> None:
@@ -128,8 +126,8 @@ def test_forged_stale_replayed_and_poisoned_requests_are_refused_and_leave_nothi
     play(stage, scene)
 
 
-def test_one_renewal_under_fifty_senders_when_the_token_expires(database_url: Url) -> None:
-    stage = WeChatStage(database_url())
+def test_one_renewal_under_fifty_senders_when_the_token_expires(sqlite_url: Url) -> None:
+    stage = WeChatStage(sqlite_url())
 
     async def scene() -> None:
         client = WeChatClient(stage.account.app_id, "secret", stage.account.api_base)
@@ -145,8 +143,8 @@ def test_one_renewal_under_fifty_senders_when_the_token_expires(database_url: Ur
 
 
 @pytest.mark.parametrize("fault", ["closed", "quota"])
-def test_a_closed_window_is_told_and_the_reply_comes_when_the_customer_writes(database_url: Url, fault: str) -> None:
-    stage = WeChatStage(database_url())
+def test_a_closed_window_is_told_and_the_reply_comes_when_the_customer_writes(sqlite_url: Url, fault: str) -> None:
+    stage = WeChatStage(sqlite_url())
 
     async def scene() -> None:
         setattr(stage.platform.faults, fault, True)
@@ -166,8 +164,8 @@ def test_a_closed_window_is_told_and_the_reply_comes_when_the_customer_writes(da
     play(stage, scene)
 
 
-def test_a_retry_with_the_same_key_is_shown_once(database_url: Url) -> None:
-    stage = WeChatStage(database_url())
+def test_a_retry_with_the_same_key_is_shown_once(sqlite_url: Url) -> None:
+    stage = WeChatStage(sqlite_url())
 
     async def scene() -> None:
         client = WeChatClient(stage.account.app_id, "secret", stage.account.api_base)
@@ -193,8 +191,8 @@ def test_parts_hold_all_of_the_text_within_2048_bytes(text: str) -> None:
 # passive replies
 
 
-def test_a_quick_answer_goes_out_with_the_first_try(database_url: Url) -> None:
-    stage = WeChatStage(database_url(), passive=True)
+def test_a_quick_answer_goes_out_with_the_first_try(sqlite_url: Url) -> None:
+    stage = WeChatStage(sqlite_url(), passive=True)
 
     async def scene() -> None:
         assert await stage.platform.say("o1", "停电了") == "您说的是：停电了"
@@ -203,8 +201,8 @@ def test_a_quick_answer_goes_out_with_the_first_try(database_url: Url) -> None:
 
 
 @modes
-def test_a_slow_answer_goes_out_with_a_later_try(database_url: Url, mode: str) -> None:
-    stage = WeChatStage(database_url(), passive=True)
+def test_a_slow_answer_goes_out_with_a_later_try(sqlite_url: Url, mode: str) -> None:
+    stage = WeChatStage(sqlite_url(), passive=True)
     stage.platform.faults.mode = mode
 
     async def scene() -> None:
@@ -215,8 +213,8 @@ def test_a_slow_answer_goes_out_with_a_later_try(database_url: Url, mode: str) -
     play(stage, scene)
 
 
-def test_a_very_slow_answer_is_fetched_by_anything(database_url: Url) -> None:
-    stage = WeChatStage(database_url(), passive=True)
+def test_a_very_slow_answer_is_fetched_by_anything(sqlite_url: Url) -> None:
+    stage = WeChatStage(sqlite_url(), passive=True)
 
     async def scene() -> None:
         text = f"停电了 {INTERVAL * 4:g}"
@@ -242,8 +240,8 @@ def test_a_new_question_gets_its_own_answer_beside_the_old_one(database_url: Url
     play(stage, scene)
 
 
-def test_an_old_answer_and_a_new_question_that_is_slow_too(database_url: Url) -> None:
-    stage = WeChatStage(database_url(), passive=True)
+def test_an_old_answer_and_a_new_question_that_is_slow_too(sqlite_url: Url) -> None:
+    stage = WeChatStage(sqlite_url(), passive=True)
 
     async def scene() -> None:
         old, new = f"电费 {INTERVAL * 3.5:g}", f"停电 {INTERVAL * 4:g}"
@@ -256,8 +254,8 @@ def test_an_old_answer_and_a_new_question_that_is_slow_too(database_url: Url) ->
     play(stage, scene)
 
 
-def test_more_than_one_message_holds_waits_for_the_next(database_url: Url) -> None:
-    stage = WeChatStage(database_url(), passive=True)
+def test_more_than_one_message_holds_waits_for_the_next(sqlite_url: Url) -> None:
+    stage = WeChatStage(sqlite_url(), passive=True)
 
     async def scene() -> None:
         text = "电费。" * 1000
@@ -273,7 +271,7 @@ def test_more_than_one_message_holds_waits_for_the_next(database_url: Url) -> No
     play(stage, scene)
 
 
-@pytest.mark.parametrize("delay", [0.1, 1.1, 2.1, 3.1, 6])
+@pytest.mark.parametrize("delay", [0.1, 2.1, 6])
 def test_any_delay_and_a_restart_make_one_turn_and_one_reply(database_url: Url, delay: float) -> None:
     stage = WeChatStage(database_url(), passive=True)
 
@@ -295,8 +293,8 @@ def test_any_delay_and_a_restart_make_one_turn_and_one_reply(database_url: Url, 
     play(stage, scene)
 
 
-def test_an_agents_reply_is_fetched_too_and_counts_as_waiting_until_then(database_url: Url) -> None:
-    stage = WeChatStage(database_url(), passive=True)
+def test_an_agents_reply_is_fetched_too_and_counts_as_waiting_until_then(sqlite_url: Url) -> None:
+    stage = WeChatStage(sqlite_url(), passive=True)
 
     async def scene() -> None:
         heard = await stage.platform.say("o1", "转人工")
