@@ -1,4 +1,4 @@
-"""`python -m bot` starts the product; `python -m bot doctor` says what is wrong with a configuration."""
+"""`python -m bot` starts the product; `doctor` says what is wrong with a configuration, `chaos` breaks it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
+from bot import chaos
 from bot.app import Bridge, actions_token, assemble, build
 from bot.dialogue import environment
 from bot.rasa_process import RasaProcess
@@ -110,6 +111,8 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for noisy in ("httpx", "alembic", "rasa_sdk"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    if arguments[:1] == ["chaos"]:
+        return chaos.main(arguments[1:])
     try:
         bridge = assemble(Settings.read())
     except (WrongSetting, ValueError, LookupError) as error:
@@ -118,7 +121,7 @@ def main(arguments: list[str]) -> int:
     if arguments == ["doctor"]:
         return asyncio.run(doctor(bridge))
     if arguments:
-        print("usage: python -m bot [doctor]", file=sys.stderr)
+        print("usage: python -m bot [doctor | chaos [seconds]]", file=sys.stderr)
         return 2
     asyncio.run(serve(bridge))
     return 0

@@ -45,6 +45,7 @@ from models import Registry
 from triage.assignment import Assignment
 from triage.classifier import OnnxClassifier
 from triage.desk.auth import Users
+from triage.desk.delivery import delivery
 from triage.desk.parts import Parts, parts
 from triage.desk.routes import desk_routes
 from triage.queue import TicketQueue
@@ -151,6 +152,7 @@ def build(bridge: Bridge) -> FastAPI:
         app.router.routes.extend(channel.routes(bridge.conversations.accept))
     app.router.routes.extend(action_routes(actions, actions_token(settings.secret_key)))
     desk_routes(app, bridge.desk)
+    app.include_router(delivery(bridge.desk, bridge.outbox))
     app.router.routes.extend(_health(bridge))
     return app
 

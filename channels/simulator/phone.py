@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ class Shown:
     buttons: list[list[str]] = field(default_factory=list)
     picture: str = ""
     key: str = ""
+    at: float = field(default_factory=time.time)
 
 
 Say = Callable[[str, dict[str, Any]], Awaitable[None]]

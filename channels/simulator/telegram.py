@@ -45,8 +45,9 @@ class TelegramFaults:
 class TelegramPlatform:
     """One bot and the people who write to it; a person's name is turned into the id of their private chat."""
 
-    def __init__(self, token: str, webhook: str = "", webhook_secret: str = "") -> None:
-        """Without `webhook` (the bridge's address) the bot must poll."""
+    def __init__(self, token: str, webhook: str = "", webhook_secret: str = "", path: str = "/telegram") -> None:
+        """Without `webhook` (the bridge's address) the bot must poll; `path` is where it takes updates."""
+        self._path = path
         self.token = token
         self.faults = TelegramFaults()
         self.chats: defaultdict[str, list[Shown]] = defaultdict(list)
@@ -129,7 +130,7 @@ class TelegramPlatform:
             begun = time.perf_counter()
             try:
                 headers = {"X-Telegram-Bot-Api-Secret-Token": self._secret}
-                answer = await self._http.post(f"{self._webhook}/telegram", json=update, headers=headers)
+                answer = await self._http.post(f"{self._webhook}{self._path}", json=update, headers=headers)
                 if answer.status_code == 200:
                     self.ack_seconds.append(time.perf_counter() - begun)
                     return
