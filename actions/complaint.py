@@ -1,4 +1,4 @@
-"""TicketQueue and other matters for a person: filed as tickets from the customer's own words; progress and urging."""
+"""Matters for a person: filed as tickets from the customer's own words; progress, urging, reopening and rating."""
 
 from __future__ import annotations
 
@@ -11,22 +11,54 @@ from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.forms import FormValidationAction
 
-from actions.account_form import LEFT
+from actions.interruption import LEFT, STOPPED, missed, resumes
+from actions.numbers import ticket_no
+from actions.outage_watch import OutageWatch
+from actions.question import Question
 from actions.speech import Events, conversation, follow, intent, message_seq, said
 from actions.verification import Verification
 from triage.queue import TicketQueue
 
 FILED = frozenset(
-    "file_complaint payment_not_credited request_refund report_meter_problem report_frequent_outage "
-    "report_voltage_problem ask_damage_compensation report_safety_hazard make_suggestion give_praise".split()
+    "file_complaint report_meter_problem report_frequent_outage report_voltage_problem ask_damage_compensation "
+    "report_safety_hazard make_suggestion give_praise".split()
 )
 THANKED = frozenset(("make_suggestion", "give_praise"))
-ELSEWHERE = frozenset(("request_human", "deny", "query_ticket", "urge_ticket", "goodbye"))
+# said before the ticket: what the customer can do or must know
+ADVICE = {
+    "report_meter_problem": "say_meter_advice",
+    "report_voltage_problem": "say_voltage_advice",
+    "ask_damage_compensation": "say_damage_advice",
+    "report_safety_hazard": "say_hazard_advice",
+    "report_frequent_outage": "say_frequent_advice",
+}
+# in the form these are no matter but another wish
+ELSEWHERE = frozenset("request_human query_ticket urge_ticket goodbye deny".split())
+QUESTIONS = frozenset(
+    "query_bill query_balance query_arrears query_usage ask_payment_methods pay_bill find_service_hall "
+    "find_charging_station query_planned_outage query_restore_time ask_tariff_tier ask_tariff_tou".split()
+)
+SHORT = 20
+SURE = 0.5
 BARE = re.compile(
     r"我?(想|要|需要|来)*(投诉|举报|反映|登记)"
     r"(一下|下|你们|个?(问题|情况|诉求|工单))*[吧啊呀了！!。.，,\s]*"
 )
 LEAST_MATTER = 4
+CORRECTION = re.compile(r"^(不对|错了|说错|打错|更正)")
+SCORES = {
+    "非常满意": 5,
+    "很满意": 5,
+    "非常不满意": 1,
+    "很不满意": 1,
+    "不满意": 2,
+    "满意": 4,
+    "一般": 3,
+    "差评": 1,
+    "好评": 5,
+}
+STARS = re.compile(r"([1-5一二三四五])\s*(?:分|星|颗星)|打([1-5])")
+LOW = 2
 
 
 class ValidateComplaintForm(FormValidationAction):
@@ -39,13 +71,32 @@ class ValidateComplaintForm(FormValidationAction):
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
         """A bare 我要投诉 is asked what happened; anything longer is the matter."""
         about, asked, text = intent(tracker), tracker.get_slot("requested_slot"), said(tracker)
-        if asked and about in ELSEWHERE:
-            return [SlotSet("topic", LEFT), SlotSet("matter", None), SlotSet("requested_slot", None)]
-        events: Events = [] if asked else [SlotSet("topic", about)]
+        if asked:
+            if resumes(dispatcher, tracker):
+                dispatcher.utter_message(response="say_which_matter")
+                return [SlotSet("matter", None), SlotSet("requested_slot", "matter")]
+            if about in ELSEWHERE and not CORRECTION.match(text) or _another_question(tracker):
+                return [SlotSet("topic", LEFT), SlotSet("matter", None), SlotSet("requested_slot", None)]
+        elif text.startswith("/") and tracker.get_slot("matter"):
+            # 直接登记: the words were said before the button was pressed
+            return [SlotSet("topic", about), SlotSet("requested_slot", None)]
         told = "" if text.startswith("/") else BARE.sub("", text)
-        if len(told) < LEAST_MATTER:
-            return [*events, SlotSet("matter", None), SlotSet("requested_slot", "matter")]
+        if len(told) < LEAST_MATTER or (asked and CORRECTION.match(text) and len(told) < SHORT):
+            over = missed(dispatcher, tracker) if asked else None
+            if over is not None:
+                return [*over, SlotSet("matter", None)]
+            if not asked and about in ADVICE:
+                dispatcher.utter_message(response=ADVICE[about])
+            dispatcher.utter_message(response="say_which_matter")
+            start: Events = [SlotSet("misses", 1)] if asked else [SlotSet("topic", about), SlotSet("misses", None)]
+            return [*start, SlotSet("matter", None), SlotSet("requested_slot", "matter")]
+        events: Events = [] if asked else [SlotSet("topic", about)]
         return [*events, SlotSet("matter", text), SlotSet("requested_slot", None)]
+
+
+def _another_question(tracker: Tracker) -> bool:
+    sure = float((tracker.latest_message.get("intent") or {}).get("confidence") or 0) >= SURE
+    return sure and intent(tracker) in QUESTIONS and len(said(tracker)) <= SHORT
 
 
 class ActionComplaint(Action):
@@ -64,20 +115,39 @@ class ActionComplaint(Action):
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
         """File; the form's slots are emptied."""
         topic, matter = tracker.get_slot("topic"), tracker.get_slot("matter")
-        done: Events = [SlotSet("topic", None), SlotSet("matter", None)]
+        done: Events = [SlotSet(slot, None) for slot in ("topic", "matter", "misses")]
         if topic == LEFT:
-            return [*done, *follow(tracker, self._subjects)]
-        if not matter:
+            return [*done, *follow(dispatcher, tracker, self._subjects)]
+        if topic == STOPPED or not matter:
             return done
         who = conversation(tracker)
-        filed = await self._queue.file(who, message_seq(tracker), matter, await self._verification.account(who))
-        response = "utter_thanks_filed" if topic in THANKED else "utter_filed"
-        dispatcher.utter_message(response=response, number=filed.number, promise=filed.promise)
-        rows = [["工单号", filed.number], ["承诺", filed.promise]]
-        dispatcher.utter_message(
-            json_message={"card": {"kind": "ticket", "title": "已登记", "rows": rows, "as_of": None}}
-        )
+        account_no = await self._verification.account(who)
+        asked = Question(dispatcher, who, message_seq(tracker), topic, matter, account_no)
+        if topic in ADVICE and not _advised(tracker):
+            asked.say(ADVICE[topic])
+        if UNSOLVED.search(matter) and (again := await self._queue.reopen_newest(who, asked.seq, matter)) is not None:
+            asked.say("say_reopened", number=again.number, promise=again.promise)
+            return done
+        filed = await self._queue.file(who, asked.seq, matter, account_no)
+        response = "say_thanks_filed" if topic in THANKED else "say_added" if filed.repeated else "say_filed"
+        asked.say(response, number=filed.number, promise=filed.promise)
+        asked.card("ticket", "已登记", [("工单号", filed.number), ("承诺", filed.promise)], None)
         return done
+
+
+UNSOLVED = re.compile(
+    r"(还|仍|又|依然|照样|根本)(是|然)?.{0,6}(没(有)?(电|来|好|解决|修|处理|到账|恢复|人)|不行|不亮|停电|坏|老样子|一样|跳闸)|没(有)?解决"
+)
+
+
+def _advised(tracker: Tracker) -> bool:
+    """Whether the form had to ask, and gave its advice then."""
+    for event in reversed(tracker.events):
+        if event.get("event") == "active_loop" and event.get("name") == "complaint_form":
+            return False
+        if event.get("event") == "slot" and event.get("name") == "requested_slot" and event.get("value") == "matter":
+            return True
+    return False
 
 
 class ActionTicketStatus(Action):
@@ -92,32 +162,92 @@ class ActionTicketStatus(Action):
         return "action_ticket_status"
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
-        """One line for each ticket."""
-        found = await self._queue.progress(conversation(tracker))
-        if found:
-            lines = "\n".join(f"{one.number}：{one.state}" for one in found)
-            dispatcher.utter_message(response="utter_tickets", lines=lines)
-        else:
-            dispatcher.utter_message(response="utter_no_tickets")
+        """State, team and due time; the ticket that was named, or all."""
+        asked = _question(tracker, dispatcher)
+        found = await self._queue.progress(asked.conversation)
+        named = ticket_no(asked.text)
+        chosen = [one for one in found if named and one.number == named] or found
+        if not found or (named and chosen is found):
+            asked.say("say_no_such_ticket" if named else "say_no_tickets", number=named or "")
+            if not found:
+                return []
+        lines = "\n".join(
+            f"{one.number}：{one.team}{one.state}" + (f"，{one.due}前答复。" if one.open else "。") for one in chosen
+        )
+        open = any(one.open for one in chosen)
+        buttons = (
+            [{"title": "催一下", "payload": "/urge_ticket"}] if open else [{"title": "还没解决", "payload": "还没解决"}]
+        )
+        asked.say("say_tickets", buttons, lines=lines)
+        rows = [(one.number, f"{one.team} {one.state}") for one in chosen]
+        asked.card("ticket", "工单进度", rows, None)
         return []
 
 
 class ActionUrge(Action):
-    """Urges the newest open ticket."""
+    """Urges the newest open ticket; never makes a second one. A resolved one that is not solved is open again.
 
-    def __init__(self, queue: TicketQueue) -> None:
-        """`queue` knows the tickets."""
+    A fault report that has no ticket yet gets its one.
+    """
+
+    def __init__(self, queue: TicketQueue, watch: OutageWatch, verification: Verification) -> None:
+        """`queue` knows the tickets, `watch` the fault reports."""
         self._queue = queue
+        self._watch = watch
+        self._verification = verification
 
     def name(self) -> str:
         """Rasa's name of the action."""
         return "action_urge"
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
-        """Urge or say that there is nothing to urge."""
-        urged = await self._queue.urge(conversation(tracker))
-        if urged is None:
-            dispatcher.utter_message(response="utter_no_tickets")
+        """Urge, reopen, or say that there is nothing to urge."""
+        asked = _question(tracker, dispatcher)
+        if (urged := await self._queue.urge(asked.conversation)) is not None:
+            asked.say("say_urged", number=urged.number, promise=urged.promise)
+        elif (again := await self._queue.reopen_newest(asked.conversation, asked.seq, asked.text)) is not None:
+            asked.say("say_reopened", number=again.number, promise=again.promise)
+        elif (report := await self._watch.last(asked.conversation)) is not None and report.report_no is not None:
+            account_no = await self._verification.account(asked.conversation)
+            text = f"催办报修单{report.report_no}（{report.area_name}）：客户仍没有电，请尽快抢修。"
+            filed = await self._queue.file(asked.conversation, asked.seq, text, account_no)
+            asked.say("say_urged", number=filed.number, promise=filed.promise)
         else:
-            dispatcher.utter_message(response="utter_urged", number=urged.number)
+            asked.say("say_nothing_to_urge", [{"title": "登记诉求", "payload": "/file_complaint"}])
         return []
+
+
+class ActionRate(Action):
+    """Takes a rating 评价 for the newest ticket; a low one is offered a person."""
+
+    def __init__(self, queue: TicketQueue) -> None:
+        """`queue` keeps the rating with the ticket."""
+        self._queue = queue
+
+    def name(self) -> str:
+        """Rasa's name of the action."""
+        return "action_rate"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
+        """Ask for the score if none was given."""
+        asked = _question(tracker, dispatcher)
+        score = rating(asked.text)
+        if score is None:
+            asked.say("say_which_score")
+            return []
+        await self._queue.rate(asked.conversation, score, asked.text)
+        person = [{"title": "转人工", "payload": "/request_human"}]
+        asked.say("say_rated_low" if score <= LOW else "say_rated", person if score <= LOW else ())
+        return []
+
+
+def rating(text: str) -> int | None:
+    """The score from 1 to 5 in a message; None if it gives none."""
+    if (found := STARS.search(text)) is not None:
+        sign = found[1] or found[2]
+        return int(sign) if sign.isdigit() else "一二三四五".index(sign) + 1
+    return next((score for word, score in SCORES.items() if word in text), None)
+
+
+def _question(tracker: Tracker, dispatcher: CollectingDispatcher) -> Question:
+    return Question(dispatcher, conversation(tracker), message_seq(tracker), intent(tracker), said(tracker))

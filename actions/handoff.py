@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
+from actions.outage import answer_awaited
+from actions.outage_watch import OutageWatch
 from actions.speech import Events
+from actions.verification import Verification
+from triage.queue import TicketQueue
+
+OFFERED = 3
 
 
 class ActionHandoff(Action):
@@ -19,25 +26,40 @@ class ActionHandoff(Action):
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
         """The handoff is returned in the turn; the service changes the owner at its end."""
-        dispatcher.utter_message(response="utter_handoff")
+        dispatcher.utter_message(response="say_handoff")
         dispatcher.utter_message(json_message={"handoff": "customer asked"})
         return []
 
 
 class ActionFallback(Action):
-    """Not understood: asked to say it otherwise once, then handed to a person."""
+    """Not understood: the three likeliest topics as buttons once, then a person and a ticket; never a third time."""
+
+    def __init__(
+        self, titles: Mapping[str, str], queue: TicketQueue, watch: OutageWatch, verification: Verification
+    ) -> None:
+        """`titles`: what the button of each intent says."""
+        self._titles = titles
+        self._queue = queue
+        self._watch = watch
+        self._verification = verification
 
     def name(self) -> str:
         """Rasa's name of the action."""
         return "action_fallback"
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
-        """The second miss in a row is a handoff."""
+        """The second miss in a row is a handoff; the turn's end opens its ticket."""
+        if await answer_awaited(dispatcher, tracker, self._watch, self._queue, self._verification):
+            return []
         if _missed_before(tracker):
-            dispatcher.utter_message(response="utter_handoff_misses")
+            dispatcher.utter_message(response="say_handoff_misses")
             dispatcher.utter_message(json_message={"handoff": "two misses"})
-        else:
-            dispatcher.utter_message(response="utter_rephrase")
+            return []
+        ranked = [str(one.get("name")) for one in tracker.latest_message.get("intent_ranking") or ()]
+        likely = [name for name in dict.fromkeys(ranked) if name in self._titles and name != "request_human"][:OFFERED]
+        names = [*likely, *(name for name in self._titles if name not in likely)][:OFFERED]
+        buttons = [{"title": self._titles[name], "payload": f"/{name}"} for name in [*names, "request_human"]]
+        dispatcher.utter_message(response="say_rephrase", buttons=buttons)
         return []
 
 

@@ -1,4 +1,4 @@
-"""Answers about outages of an area 台区, and fault reports 报修."""
+"""Answers about outages of an area 台区, the diagnosis of 「我家停电了」, and fault reports 报修."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from typing import Any
 from rasa_sdk import Action, Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
-from rasa_sdk.forms import FormValidationAction
 
-from actions.account_form import LEFT, STOPPED
+from actions.interruption import LEFT, STOPPED
+from actions.outage_check import Findings, check
+from actions.outage_form import MANY
+from actions.outage_watch import KINDS, OutageWatch, OutageWatchRow, is_back
+from actions.question import Question
 from actions.speech import (
+    SHANGHAI,
     Clock,
     Events,
-    card,
     conversation,
     entity,
     follow,
-    intent,
     local,
     message_seq,
     said,
@@ -30,87 +32,30 @@ from actions.verification import Verification
 from triage.incident import Place
 from triage.queue import TicketQueue
 
-TOPICS = frozenset(("query_restore_time", "query_planned_outage", "ask_outage_reason", "report_outage"))
-VALUES = frozenset(("inform", "affirm", "nlu_fallback", "out_of_scope", "greet"))
-MOST_CHOICES = 5
 SOON = timedelta(days=7)
-KINDS = {"planned": "计划停电", "fault": "故障停电", "temporary": "临时停电"}
 CREWS = {
     "dispatched": "抢修人员已出发",
     "arrived": "抢修人员已到现场",
     "repairing": "正在抢修",
     "restored": "已经恢复供电",
 }
-
-
-class ValidateOutageForm(FormValidationAction):
-    """Finds the area: named in the text, chosen by button, or the one of the verified account.
-
-    The slot `area` ends as "area_id|name"; the topic is the question the form was opened for.
-    """
-
-    def __init__(self, systems: Systems, verification: Verification) -> None:
-        """Areas and accounts come from `systems`."""
-        self._systems = systems
-        self._verification = verification
-
-    def name(self) -> str:
-        """Rasa's name of the action."""
-        return "validate_outage_form"
-
-    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
-        """Set the slots; the form asks again while no single area is known."""
-        about, asked = intent(tracker), tracker.get_slot("requested_slot")
-        named = entity(tracker, "area")
-        events: Events = []
-        if about in TOPICS:
-            events.append(SlotSet("topic", about))
-        elif asked and named is None and about not in VALUES:
-            return [SlotSet("topic", LEFT), SlotSet("area", None), SlotSet("requested_slot", None)]
-        try:
-            areas = await self._areas(tracker, named or (said(tracker) if asked else None))
-        except SystemUnavailable as failure:
-            say_unavailable(dispatcher, failure)
-            return [SlotSet("topic", STOPPED), SlotSet("area", None), SlotSet("requested_slot", None)]
-        if len(areas) == 1:
-            known = f"{areas[0].area_id}|{areas[0].name}"
-            return [*events, SlotSet("area", known), SlotSet("requested_slot", None)]
-        if len(areas) > 1:
-            buttons = [{"title": a.name, "payload": f'/inform{{"area":"{a.name}"}}'} for a in areas[:MOST_CHOICES]]
-            dispatcher.utter_message(response="utter_area_choose", buttons=buttons)
-        else:
-            dispatcher.utter_message(response="utter_area_unknown" if asked or named else "utter_which_area")
-        return [*events, SlotSet("area", None), SlotSet("requested_slot", "area")]
-
-    async def _areas(self, tracker: Tracker, query: str | None) -> Sequence[Area]:
-        if query is not None:
-            found = await self._systems.areas(query)
-            exact = [area for area in found if area.name == query]
-            return exact or found
-        account_no = await self._verification.account(conversation(tracker))
-        account = await self._systems.account(account_no) if account_no else None
-        if account is None:
-            return []
-        # the account knows its area by id; its name is looked up by the address
-        found = await self._systems.areas(account.address)
-        return [a for a in found if a.area_id == account.area_id] or [Area(account.area_id, account.address, "", "")]
+SLOTS = ("topic", "area", "scope", "matter", "misses")
+URGE = {"title": "催一下", "payload": "/urge_ticket"}
+CANCEL = ("取消", "退订", "不要提醒", "别再", "不用通知")
 
 
 class ActionOutage(Action):
-    """Says what the outage system knows of the area, or files a fault report."""
+    """Says what the systems know, or files a fault report."""
 
     def __init__(
-        self,
-        systems: Systems,
-        verification: Verification,
-        queue: TicketQueue,
-        clock: Clock,
+        self, systems: Systems, verification: Verification, queue: TicketQueue, watch: OutageWatch, clock: Clock,
         subjects: Mapping[str, str],
-    ) -> None:
-        """`subjects`: where a left form leads; `queue` keeps the reports' tickets, and makes one fault one incident."""
+    ) -> None:  # fmt: skip
+        """`subjects`: where a left form leads."""
         self._systems = systems
         self._verification = verification
         self._queue = queue
+        self._watch = watch
         self._clock = clock
         self._subjects = subjects
 
@@ -121,89 +66,199 @@ class ActionOutage(Action):
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
         """Answer the topic; the form's slots are emptied."""
         topic, known = tracker.get_slot("topic"), tracker.get_slot("area")
-        done: Events = [SlotSet("topic", None), SlotSet("area", None)]
+        done: Events = [SlotSet(slot, None) for slot in SLOTS]
         if topic == LEFT:
-            return [*done, *follow(tracker, self._subjects)]
+            return [*done, *follow(dispatcher, tracker, self._subjects)]
         if topic == STOPPED or not known:
             return done
         area_id, name = known.split("|", 1)
+        area = Area(area_id, name, "", "")
+        who = conversation(tracker)
+        asked = Question(
+            dispatcher, who, message_seq(tracker), topic, tracker.get_slot("matter") or said(tracker),
+            await self._verification.account(who),
+        )  # fmt: skip
         try:
-            outages = await self._systems.outages(area_id)
-            if topic == "query_planned_outage":
-                self._say_planned(dispatcher, name, outages)
-            elif (now := self._current(outages)) is not None:
-                self._say_current(dispatcher, name, now)
-            elif topic == "report_outage" and entity(tracker, "confirmed"):
-                await self._report(dispatcher, tracker, area_id, name)
+            if topic == "report_outage" or await self._watch.awaited(who) is not None:
+                await self._report(asked, area, tracker.get_slot("scope"), entity(tracker, "confirmed") is not None)
+            elif topic == "subscribe_outage_notice":
+                await self._subscribe(asked, area)
             else:
-                restored = self._restored(outages)
-                if restored is not None:
-                    self._say_current(dispatcher, name, restored)
-                report = {"title": "报修", "payload": f'/report_outage{{"area":"{name}","confirmed":"yes"}}'}
-                dispatcher.utter_message(response="utter_no_outage", area=name, buttons=[report])
+                outages = await self._systems.outages(area.area_id)
+                if topic == "query_planned_outage":
+                    self._say_planned(asked, area.name, outages)
+                else:
+                    await self._say_state(asked, area, outages)
         except SystemUnavailable as failure:
             say_unavailable(dispatcher, failure)
+            return [*done, SlotSet("matter", asked.text)]
         return done
 
-    def _current(self, outages: Sequence[Outage]) -> Outage | None:
+    async def _report(self, asked: Question, area: Area, scope: str | None, confirmed: bool) -> None:
+        waiting = await self._watch.awaited(asked.conversation)
+        if waiting is not None and waiting.area_id == area.area_id:
+            await still_out(asked, waiting, self._watch, self._queue)
+            return
         now = self._clock()
-        return next((o for o in outages if o.starts_at <= now and o.restored_at is None), None)
+        own = await self._own_area(asked.account_no, area)
+        found = await check(
+            self._systems, self._queue, asked.conversation, area.area_id, asked.account_no if own else None,
+            now.astimezone(SHANGHAI).date(),
+        )  # fmt: skip
+        mine = await self._watch.reported(asked.conversation, area.area_id)
+        cause = found.cause(now, scope == MANY)
+        if cause == "outage":
+            outage = found.current(now)
+            assert outage is not None
+            self._say(asked, area.name, outage)
+            await self._watch.follow(asked.conversation, area, outage)
+            asked.say("say_will_tell")
+        elif cause == "arrears":
+            assert found.account is not None
+            asked.say(
+                "say_cut_for_arrears", [{"title": "怎么缴费", "payload": "/pay_bill"}],
+                due=f"{max(-found.account.balance, 0):.2f}", as_of=local(found.account.as_of),
+            )  # fmt: skip
+        elif cause == "prepaid":
+            assert found.account is not None
+            asked.say(
+                "say_prepaid_out", [{"title": "怎么充值", "payload": "/pay_bill"}],
+                balance=f"{-found.account.balance:.2f}", as_of=local(found.account.as_of),
+            )  # fmt: skip
+        elif mine is not None:
+            asked.say("say_already_reported", [URGE], report_no=mine.report_no or "")
+        elif cause == "many" or confirmed:
+            await self._file(asked, area)
+        else:
+            self._say_self_check(asked, area, found)
+        if found.unchecked:
+            asked.say("say_not_checked", systems="、".join(found.unchecked))
 
-    def _restored(self, outages: Sequence[Outage]) -> Outage | None:
-        return next((o for o in outages if o.restored_at is not None), None)
+    def _say_self_check(self, asked: Question, area: Area, found: Findings) -> None:
+        if (restored := found.restored()) is not None:
+            self._say(asked, area.name, restored)
+        scope = f'"area":"{area.name}","confirmed":"yes","scope":"one"'
+        buttons = [
+            {"title": "仍然没电，报修", "payload": f"/report_outage{{{scope}}}"},
+            {"title": "开关跳了怎么办", "payload": "/ask_trip_help"},
+        ]
+        known = "outages" if "停电信息" not in found.unchecked else "unknown"
+        asked.say("say_no_outage" if known == "outages" else "say_outage_unknown", buttons, area=area.name)
+        if found.usage:
+            asked.say("say_meter_seen", day=f"{found.usage[0].date.month}月{found.usage[0].date.day}日",
+                      as_of=local(found.usage[0].as_of) if found.usage[0].as_of else "采集数据")  # fmt: skip
 
-    def _say_planned(self, dispatcher: CollectingDispatcher, name: str, outages: Sequence[Outage]) -> None:
+    async def _file(self, asked: Question, area: Area) -> None:
+        number = await self._watch.report(asked.conversation, area, asked.account_no, asked.text)
+        found = next((one for one in await self._systems.areas(area.name) if one.area_id == area.area_id), None)
+        place = Place(found.name, found.transformer, found.feeder) if found is not None else None
+        await self._queue.file(
+            asked.conversation, asked.seq, f"{area.name}停电了，报修编号{number}", asked.account_no, place
+        )
+        asked.say("say_fault_reported", report_no=number, area=area.name)
+        asked.card("outage", area.name, [("报修单号", number), ("地点", area.name)], self._clock())
+
+    async def _own_area(self, account_no: str | None, area: Area) -> bool:
+        """Whether the verified account lies in the area asked about; unknown counts as not."""
+        if account_no is None:
+            return False
+        try:
+            account = await self._systems.account(account_no)
+        except SystemUnavailable:
+            return True  # it will be named as not checked
+        return account is not None and account.area_id == area.area_id
+
+    async def _subscribe(self, asked: Question, area: Area) -> None:
+        wanted = not any(word in asked.text for word in CANCEL)
+        outages = await self._systems.outages(area.area_id) if wanted else []
+        await self._watch.subscribe(asked.conversation, area, outages, wanted)
+        asked.say("say_subscribed" if wanted else "say_unsubscribed", area=area.name)
+        if wanted:
+            self._say_planned(asked, area.name, outages)
+
+    async def _say_state(self, asked: Question, area: Area, outages: Sequence[Outage]) -> None:
         now = self._clock()
+        current = next((o for o in outages if o.starts_at <= now and o.restored_at is None), None)
+        restored = next((o for o in outages if o.restored_at is not None), None)
+        if current is not None:
+            self._say(asked, area.name, current)
+            await self._watch.follow(asked.conversation, area, current)
+            asked.say("say_will_tell")
+            return
+        if (mine := await self._watch.reported(asked.conversation, area.area_id)) is not None:
+            asked.say("say_already_reported", [URGE], report_no=mine.report_no or "")
+            return
+        if restored is not None:
+            self._say(asked, area.name, restored)
+        scope = f'"area":"{area.name}"'
+        asked.say("say_none_now", [{"title": "我家现在没电", "payload": f"/report_outage{{{scope}}}"}], area=area.name)
+
+    def _say_planned(self, asked: Question, name: str, outages: Sequence[Outage]) -> None:
+        now = self._clock()
+        current = next((o for o in outages if o.starts_at <= now and o.restored_at is None), None)
         planned = [o for o in outages if o.kind == "planned" and now < o.starts_at < now + SOON]
         for outage in reversed(planned):
-            self._say(dispatcher, name, outage, f"{KINDS['planned']}，{_span(outage)}，原因：{outage.reason}。")
-        if (current := self._current(outages)) is not None:
-            self._say_current(dispatcher, name, current)
+            self._say(asked, name, outage)
+        if current is not None:
+            self._say(asked, name, current)
         elif not planned:
-            dispatcher.utter_message(response="utter_no_planned_outage", area=name)
+            asked.say("say_no_planned_outage", area=name, as_of=local(now))
 
-    def _say_current(self, dispatcher: CollectingDispatcher, name: str, outage: Outage) -> None:
-        kind = KINDS.get(outage.kind, "停电")
+    def _say(self, asked: Question, name: str, outage: Outage) -> None:
+        """One outage with its card."""
+        kind, now = KINDS.get(outage.kind, "停电"), self._clock()
+        end = local(outage.ends_at) if outage.ends_at else None
         if outage.restored_at is not None:
-            what = (
-                f"{local(outage.starts_at)}的{kind}，原因：{outage.reason}，已在{local(outage.restored_at)}恢复供电。"
-            )
+            what = f"{local(outage.starts_at)}的{kind}，已在{local(outage.restored_at)}恢复供电。"
+        elif outage.starts_at > now:
+            what = f"{kind}，{local(outage.starts_at)}到{end or '待定'}。"
         else:
             crew = CREWS.get(outage.crew or "", "")
-            end = f"预计{local(outage.ends_at)}来电" if outage.ends_at else "来电时间还没有确定"
-            what = f"{kind}，{local(outage.starts_at)}开始，原因：{outage.reason}。{crew + '，' if crew else ''}{end}。"
-        self._say(dispatcher, name, outage, what)
-
-    @staticmethod
-    def _say(dispatcher: CollectingDispatcher, name: str, outage: Outage, what: str) -> None:
-        dispatcher.utter_message(response="utter_outage", area=name, what=what, as_of=local(outage.as_of))
+            what = f"{kind}，{local(outage.starts_at)}开始。\n{crew + '，' if crew else ''}" + (
+                f"预计{end}来电。" if end else "来电时间还没有确定。"
+            )
+        asked.say("say_outage", area=name, what=what, reason=outage.reason, as_of=local(outage.as_of))
         rows = [
-            ("类型", KINDS.get(outage.kind, "停电")),
+            ("类型", kind),
             ("原因", outage.reason),
             ("开始", local(outage.starts_at)),
-            ("预计来电", local(outage.ends_at) if outage.ends_at else "待定"),
+            ("恢复供电", local(outage.restored_at)) if outage.restored_at else ("预计来电", end or "待定"),
         ]
-        if outage.restored_at is not None:
-            rows[-1] = ("恢复供电", local(outage.restored_at))
         if outage.crew in CREWS:
             rows.append(("抢修进度", CREWS[outage.crew]))
-        dispatcher.utter_message(json_message=card("outage", name, rows, outage.as_of))
-
-    async def _report(self, dispatcher: CollectingDispatcher, tracker: Tracker, area_id: str, name: str) -> None:
-        who, seq = conversation(tracker), message_seq(tracker)
-        account_no = await self._verification.account(who)
-        number = await self._systems.report_fault(
-            account_no=account_no,
-            area_id=area_id,
-            description=said(tracker),
-            contact=f"conversation {who}",
-            idempotency_key=f"{who}-{seq}",
-        )
-        area = next((one for one in await self._systems.areas(name) if one.area_id == area_id), None)
-        place = Place(area.name, area.transformer, area.feeder) if area is not None else None
-        await self._queue.file(who, seq, f"{name}停电了，报修编号{number}", account_no, place)
-        dispatcher.utter_message(response="utter_fault_reported", report_no=number, area=name)
+        asked.card("outage", name, rows, outage.as_of, source="停电信息系统")
 
 
-def _span(outage: Outage) -> str:
-    return f"{local(outage.starts_at)}到{local(outage.ends_at) if outage.ends_at else '待定'}"
+async def still_out(asked: Question, waiting: OutageWatchRow, watch: OutageWatch, queue: TicketQueue) -> None:
+    """「您家来电了吗？」 was answered with no: a new report, and a ticket for a person."""
+    if not await watch.settle(waiting):
+        asked.say("say_will_tell")
+        return
+    area = Area(waiting.area_id, waiting.area_name, "", "")
+    text = f"抢修完成后{waiting.area_name}仍没有电：{asked.text}"
+    number = await watch.report(asked.conversation, area, asked.account_no, text)
+    filed = await queue.file(asked.conversation, asked.seq, text, asked.account_no)
+    asked.say("say_reported_again", report_no=number, number=filed.number, promise=filed.promise)
+
+
+async def answer_awaited(
+    dispatcher: CollectingDispatcher, tracker: Tracker, watch: OutageWatch, queue: TicketQueue,
+    verification: Verification, default: bool | None = None,
+) -> bool:  # fmt: skip
+    """Take the message as the answer to 「您家来电了吗？」; False when nothing was asked or it answers nothing.
+
+    `default` is what the message means when its words do not tell: a bare 是 or 不.
+    """
+    who, text = conversation(tracker), said(tracker)
+    waiting = await watch.awaited(who)
+    back = is_back(text) if not text.startswith("/") else None
+    back = default if back is None else back
+    if waiting is None or back is None:
+        return False
+    asked = Question(dispatcher, who, message_seq(tracker), "report_outage", text, await verification.account(who))
+    if back:
+        await watch.settle(waiting)
+        asked.say("say_glad_back")
+    else:
+        await still_out(asked, waiting, watch, queue)
+    return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -24,6 +24,7 @@ from actions.systems import (
     Hall,
     Outage,
     Payment,
+    Point,
 )
 from actions.tariff import Tariff
 
@@ -48,7 +49,6 @@ ACCOUNTS = 2000
 MONTHS = 24
 # households use most in summer and winter
 SEASON = (1.35, 1.25, 0.95, 0.8, 0.8, 1.05, 1.45, 1.5, 1.1, 0.8, 0.85, 1.15)
-TIERS = ("第一档", "第二档", "第三档")
 FAULTS = ("雷击线路跳闸", "大风刮断导线", "变压器高压熔断器熔断", "电缆被外力挖断", "配电箱故障")
 WORKS = ("线路改造", "变压器增容", "更换老旧电杆", "配合道路施工")
 
@@ -67,6 +67,8 @@ class Seedling:
     base: int
     unpaid: int
     status: str
+    payment: str = ""
+    corrected: bool = False
 
 
 class City:
@@ -87,7 +89,7 @@ class City:
         names += [f"{district}{street}" for district in DISTRICTS for street in STREETS]
         names += [f"{DISTRICTS[(i + 2) % 4]}{estate}" for i, estate in enumerate(ESTATES)]
         return [
-            Area(f"A{i:03d}", name, f"10kV{name[:2]}{i // 10 % 4 + 1}线", f"{name[3:5]}{i % 3 + 1}号公变")
+            Area(f"A{i:03d}", name, f"10kV{name[:2]}{i // 10 % 4 + 1}线", f"{name[3:5]}{i % 3 + 1}号公变", _point(name))
             for i, name in enumerate(names, 1)
         ]
 
@@ -130,6 +132,7 @@ class City:
             Hall(
                 f"{district}{name}营业厅", f"{CITY}{district}{STREETS[i * 3 + j]}{8 * (i + 1) + j}号",
                 "周一至周日 8:30-17:30" if j == 0 else "周一至周五 8:30-17:00", "95598",
+                _point(f"{district}{STREETS[i * 3 + j]}"), self.now,
             )
             for i, district in enumerate(DISTRICTS)
             for j, name in enumerate(("中心", "城南"))
@@ -143,7 +146,7 @@ class City:
         return [
             ChargingStation(
                 f"{street}充电站", f"{CITY}{district}{street}{dice.randint(1, 200)}号", dice.randint(0, 8), 8,
-                Decimal(dice.choice(("1.20", "1.35", "0.98"))), self.now,
+                Decimal(dice.choice(("1.20", "1.35", "0.98"))), self.now, _point(f"{district}{street}"),
             )
             for district in DISTRICTS[:2]
             for street in STREETS
@@ -170,7 +173,12 @@ class City:
             if tariff.cycle == "month" or month == 0:
                 used = Decimal(0)
             kwh = self._kwh(one, year, month + 1)
-            lines = tariff.bill(kwh, month + 1, used)
+            valley = (kwh * _valley_share(one, index)).quantize(Decimal(1))
+            lines = (
+                tariff.tou_bill(kwh - valley, valley, Decimal(0), month + 1, used)
+                if tariff.on_tou
+                else tariff.bill(kwh, month + 1, used)
+            )
             used += kwh
             if index < first:
                 continue
@@ -178,19 +186,21 @@ class City:
             unpaid = age < one.unpaid
             due_year, due_month = divmod(index + 1, 12)
             due = date(due_year, due_month + 1, 20)
-            amount = sum((line.amount for line in lines), Decimal(0))
+            shown = [BillLine(x.name, x.kwh, x.price, x.amount) for x in lines]
+            if one.corrected and age == 0:
+                shown.append(BillLine("补收上期少计电费", Decimal(0), Decimal(0), Decimal("26.80")))
+            amount = sum((line.amount for line in shown), Decimal(0))
             late_days = max((self.today - due).days, 0) if unpaid else 0
             # 违约金: one per mille of the amount a day, 供电营业规则
             late = (amount * late_days / 1000).quantize(Decimal("0.01"))
             paid_at = datetime(due.year, due.month, 5 + zlib.crc32(f"{one.account_no}{index}".encode()) % 14, 10,
                                tzinfo=SHANGHAI)  # fmt: skip
             paid = not unpaid and paid_at <= self.now
-            valley = (kwh * Decimal("0.38")).quantize(Decimal(1))
             bills.append(
                 Bill(
                     f"{year}-{month + 1:02d}", kwh, kwh - valley, valley, amount, late, due, paid,
                     paid_at if paid else None,
-                    tuple(BillLine(TIERS[x.tier - 1], x.kwh, x.price, x.amount) for x in lines), self.now,
+                    tuple(shown), self.now,
                 )
             )  # fmt: skip
         return bills[::-1]
@@ -199,16 +209,26 @@ class City:
         """Whole days up to the day before yesterday, newest first; a month's days sum to its bill."""
         last = min(end, self.today - timedelta(days=2))
         days = [last - timedelta(days=i) for i in range(max((last - start).days + 1, 0))]
-        return [DailyUsage(day, self._day(one, day)) for day in days]
+        return [DailyUsage(day, self._day(one, day), self.now) for day in days]
 
     def payments(self, one: Seedling) -> Sequence[Payment]:
-        """One for each paid bill, newest first."""
-        return [
+        """One for each paid bill, newest first; a few accounts have one on its way, returned, or paid twice."""
+        found = [
             Payment(f"PAY{bill.month.replace('-', '')}{one.account_no[-6:]}", "网上国网", bill.amount, bill.paid_at,
                     "credited", self.now)
             for bill in self.bills(one)
             if bill.paid_at is not None
         ]  # fmt: skip
+        if one.payment == "twice" and found:
+            again = replace(found[0], order_no=found[0].order_no + "2", paid_at=found[0].paid_at + timedelta(hours=3))
+            return [again, *found]
+        if one.payment:
+            at = self.now.replace(minute=0) - timedelta(hours=2)
+            found.insert(
+                0, Payment(f"PAY{self.today:%Y%m%d}{one.account_no[-6:]}", "支付宝", Decimal("100.00"), at, one.payment,
+                           self.now)
+            )  # fmt: skip
+        return found
 
     def _seedling(self, index: int) -> Seedling:
         dice = random.Random(f"{self._seed}-{index}")
@@ -226,10 +246,12 @@ class City:
             address=f"{CITY}{area.name}{dice.randint(1, 30)}幢{dice.randint(1, 18)}0{dice.randint(1, 4)}室",
             area=area,
             kind=kind,
-            tariff="zhejiang" if index < 3 else dice.choice(TARIFF_NAMES),
+            tariff="zhejiang" if index < 3 else _tariff(dice.choice(TARIFF_NAMES), index),
             base=dice.randint(80, 420),
             unpaid=0 if index < 2 else unpaid,
             status=status,
+            payment={3: "pending", 4: "failed", 5: "twice"}.get(index, ""),
+            corrected=index == 6,
         )
 
     def _kwh(self, one: Seedling, year: int, month: int) -> Decimal:
@@ -247,3 +269,21 @@ class City:
         dice: random.Random,
     ) -> Outage:  # fmt: skip
         return Outage(f"F{index:03d}", "fault", dice.choice(FAULTS), (area.area_id,), start, end, back, crew, self.now)
+
+
+def _tariff(name: str, index: int) -> str:
+    """Every second household of 浙江 chose 峰谷."""
+    return "zhejiang_tou" if name == "zhejiang" and index % 2 else name
+
+
+def _valley_share(one: Seedling, month: int) -> Decimal:
+    """Between 8 % and 55 % of the kWh, different for each home and a little for each month."""
+    own = zlib.crc32(one.account_no.encode()) % 44 + 8
+    return Decimal(own + zlib.crc32(f"{one.account_no}{month}".encode()) % 4) / 100
+
+
+def _point(name: str) -> Point:
+    """Where a place of the invented city lies: its district's centre, and up to 3 km to either side."""
+    centre = next((i for i, district in enumerate(DISTRICTS) if name.startswith(district)), 0)
+    east, north = zlib.crc32(name.encode()) % 61 - 30, zlib.crc32(name[::-1].encode()) % 61 - 30
+    return round(30.2 + centre // 2 * 0.08 + north / 1100, 5), round(120.1 + centre % 2 * 0.09 + east / 960, 5)

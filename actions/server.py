@@ -13,21 +13,28 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from actions.account import ActionAccount
 from actions.account_form import ValidateAccountForm
-from actions.billing import ActionAccount
-from actions.complaint import ActionComplaint, ActionTicketStatus, ActionUrge, ValidateComplaintForm
+from actions.alerts import Alerts
+from actions.billing import BillingAnswers
+from actions.complaint import ActionComplaint, ActionRate, ActionTicketStatus, ActionUrge, ValidateComplaintForm
 from actions.handoff import ActionFallback, ActionHandoff
-from actions.outage import ActionOutage, ValidateOutageForm
-from actions.service import ActionChargingStations, ActionHalls
-from actions.smalltalk import ActionInform
+from actions.outage import ActionOutage
+from actions.outage_form import ValidateOutageForm
+from actions.outage_watch import OutageWatch
+from actions.payments import PaymentAnswers
+from actions.sentences import Sentences
+from actions.service import ActionChargingStations, ActionHalls, ActionRule
+from actions.smalltalk import ActionReply
 from actions.speech import Clock, subjects
 from actions.systems import Systems
+from actions.usage import UsageAnswers
 from actions.verification import Verification
 from triage.queue import TicketQueue
 
 FAILED = {
     "events": [{"event": "active_loop", "name": None}, {"event": "slot", "name": "requested_slot", "value": None}],
-    "responses": [{"response": "utter_sorry"}, {"custom": {"handoff": "action failed"}}],
+    "responses": [{"response": "say_sorry"}, {"custom": {"handoff": "action failed"}}],
 }
 
 log = logging.getLogger(__name__)
@@ -37,25 +44,36 @@ def all_actions(
     systems: Systems,
     verification: Verification,
     queue: TicketQueue,
+    watch: OutageWatch,
+    alerts: Alerts,
+    sentences: Sentences,
     clock: Clock,
     rules: Path,
 ) -> list[Action]:
     """Every action of the domain; `rules` is the folder of Rasa's rules."""
     leads = subjects(rules)
+    answers = {
+        **BillingAnswers(systems).answers,
+        **UsageAnswers(systems, clock).answers,
+        **PaymentAnswers(systems, queue, clock).answers,
+        **alerts.answers,
+    }
     return [
         ValidateAccountForm(verification, clock),
-        ActionAccount(systems, verification, clock, leads),
-        ValidateOutageForm(systems, verification),
-        ActionOutage(systems, verification, queue, clock, leads),
+        ActionAccount(answers, verification, leads),
+        ValidateOutageForm(systems, verification, watch, clock),
+        ActionOutage(systems, verification, queue, watch, clock, leads),
         ValidateComplaintForm(),
         ActionComplaint(queue, verification, leads),
         ActionTicketStatus(queue),
-        ActionUrge(queue),
-        ActionHalls(systems),
-        ActionChargingStations(systems),
+        ActionUrge(queue, watch, verification),
+        ActionRate(queue),
+        ActionRule(),
+        ActionHalls(systems, verification),
+        ActionChargingStations(systems, verification),
         ActionHandoff(),
-        ActionFallback(),
-        ActionInform(),
+        ActionFallback(sentences.titles("say_topics"), queue, watch, verification),
+        *(ActionReply(about, queue, watch, verification, leads) for about in ("thank", "affirm", "deny", "inform")),
     ]
 
 
@@ -74,6 +92,12 @@ def routes(actions: Sequence[Action], token: str) -> list[Route]:
         except Exception:
             log.exception("action %s failed", call.get("next_action"))
             return JSONResponse(FAILED)
-        return JSONResponse(result.model_dump() if result is not None else {"events": [], "responses": []})
+        said = result.model_dump() if result is not None else {"events": [], "responses": []}
+        if str(call.get("next_action")).startswith("action_") and not any(
+            event.get("event") == "followup" for event in said["events"]
+        ):
+            # an action that a left form went on to stands in no rule: say ourselves that the turn ends here
+            said["events"].append({"event": "followup", "name": "action_listen", "timestamp": None})
+        return JSONResponse(said)
 
     return [Route("/actions", act, methods=["POST"])]

@@ -1,4 +1,4 @@
-"""Where to go: service halls 营业厅 and charging stations 充电站."""
+"""Where to go: service halls 营业厅 and charging stations 充电站, nearest first; and how services are applied for."""
 
 from __future__ import annotations
 
@@ -7,61 +7,110 @@ from typing import Any
 from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.speech import Events, entity, local, number, said, say_unavailable
-from actions.systems import ServiceSystem, SystemUnavailable
+from actions.places import coordinates, nearest
+from actions.policy import facts
+from actions.question import Question
+from actions.speech import Events, conversation, entity, intent, local, message_seq, number, said, say_unavailable
+from actions.systems import Area, Point, Systems, SystemUnavailable
+from actions.verification import Verification
 
 MOST = 3
 
 
-class ActionHalls(Action):
-    """Lists the halls nearest to the place the customer named."""
+class ActionRule(Action):
+    """Answers by the rule: the response of the same name with the promises of policy.yml."""
 
-    def __init__(self, service: ServiceSystem) -> None:
-        """`service` knows the halls."""
-        self._service = service
+    def name(self) -> str:
+        """Rasa's name of the action."""
+        return "action_rule"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
+        """What to bring, where, how long."""
+        dispatcher.utter_message(response=f"say_{intent(tracker)}", **facts())
+        return []
+
+
+class Nearby(Action):
+    """Shared by both lists: where the customer is, by the place they name or their verified account's."""
+
+    def __init__(self, systems: Systems, verification: Verification) -> None:
+        """`systems` knows areas, halls and stations."""
+        self._systems = systems
+        self._verification = verification
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
+        """At most three, with the distance where both positions are known."""
+        asked = Question(dispatcher, conversation(tracker), message_seq(tracker), intent(tracker), said(tracker))
+        try:
+            here, name = await self._here(tracker)
+            await self._list(asked, entity(tracker, "city") or "", name or asked.text, here)
+        except SystemUnavailable as failure:
+            say_unavailable(dispatcher, failure)
+        return []
+
+    async def _list(self, asked: Question, city: str, near: str, here: Point | None) -> None:
+        raise NotImplementedError
+
+    async def _here(self, tracker: Tracker) -> tuple[Point | None, str | None]:
+        text = said(tracker)
+        if (shared := coordinates(text)) is not None:
+            return shared, None
+        named = entity(tracker, "area")
+        found = list(await self._systems.areas(named or text)) if not text.startswith("/") else []
+        if not found and named is None:
+            account_no = await self._verification.account(conversation(tracker))
+            account = await self._systems.account(account_no) if account_no else None
+            if account is not None:
+                areas = await self._systems.areas(account.address)
+                found = [area for area in areas if area.area_id == account.area_id]
+        area: Area | None = found[0] if found else None
+        return (area.at if area else None), (area.name if area else named)
+
+
+class ActionHalls(Nearby):
+    """The halls nearest to the customer."""
 
     def name(self) -> str:
         """Rasa's name of the action."""
         return "action_halls"
 
-    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
-        """At most three."""
-        try:
-            halls = await self._service.halls(entity(tracker, "city") or "", entity(tracker, "area") or said(tracker))
-        except SystemUnavailable as failure:
-            say_unavailable(dispatcher, failure)
-            return []
-        if halls:
-            lines = "\n".join(f"{h.name}：{h.address}，{h.hours}，电话{h.phone}" for h in halls[:MOST])
-            dispatcher.utter_message(response="utter_halls", lines=lines)
-        else:
-            dispatcher.utter_message(response="utter_no_halls")
-        return []
+    async def _list(self, asked: Question, city: str, near: str, here: Point | None) -> None:
+        halls = nearest(await self._systems.halls(city, near), here)[:MOST]
+        if not halls:
+            asked.say("say_no_halls")
+            return
+        lines = "\n".join(f"{h.name}{_away(km)}：{h.address}，{h.hours}，电话{h.phone}" for h, km in halls)
+        as_of = next((hall.as_of for hall, _ in halls if hall.as_of), None)
+        asked.say("say_halls", lines=lines, as_of=local(as_of) if as_of else "营业网点信息")
+        asked.card("hall", "营业厅", [(f"{h.name}{_away(km)}", f"{h.address} {h.hours}") for h, km in halls], as_of,
+                   source="服务网点系统")  # fmt: skip
+        if here is None:
+            asked.say("say_where_are_you")
 
 
-class ActionChargingStations(Action):
-    """Lists the charging stations nearest to the place the customer named."""
-
-    def __init__(self, service: ServiceSystem) -> None:
-        """`service` knows the stations."""
-        self._service = service
+class ActionChargingStations(Nearby):
+    """The charging stations nearest to the customer, with free points and price."""
 
     def name(self) -> str:
         """Rasa's name of the action."""
         return "action_charging_stations"
 
-    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
-        """At most three, with free points and price."""
-        try:
-            stations = await self._service.charging_stations(entity(tracker, "area") or said(tracker))
-        except SystemUnavailable as failure:
-            say_unavailable(dispatcher, failure)
-            return []
+    async def _list(self, asked: Question, city: str, near: str, here: Point | None) -> None:
+        stations = nearest(await self._systems.charging_stations(f"{city}{near}"), here)[:MOST]
         if not stations:
-            dispatcher.utter_message(response="utter_no_charging_stations")
-            return []
+            asked.say("say_no_charging_stations")
+            return
         lines = "\n".join(
-            f"{s.name}：{s.address}，空闲{s.free}/{s.total}，{number(s.price)}元/千瓦时" for s in stations[:MOST]
+            f"{s.name}{_away(km)}：{s.address}，空闲{s.free}/{s.total}个，{number(s.price)}元/千瓦时"
+            for s, km in stations
         )
-        dispatcher.utter_message(response="utter_charging_stations", lines=lines, as_of=local(stations[0].as_of))
-        return []
+        as_of = stations[0][0].as_of
+        asked.say("say_charging_stations", lines=lines, as_of=local(as_of))
+        rows = [(f"{s.name}{_away(km)}", f"空闲 {s.free}/{s.total}，{number(s.price)} 元/千瓦时") for s, km in stations]
+        asked.card("station", "充电站", rows, as_of, source="服务网点系统")
+        if here is None:
+            asked.say("say_where_are_you")
+
+
+def _away(km: float | None) -> str:
+    return "" if km is None else f"（约{km:.1f}公里）"

@@ -1,23 +1,54 @@
-"""A value that nobody asked for."""
+"""Thanks, yes, no, and a value that nobody asked for: each may answer a question that we asked before."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from rasa_sdk import Action, Tracker
+from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.speech import Events
+from actions.complaint import UNSOLVED
+from actions.outage import answer_awaited
+from actions.outage_watch import OutageWatch
+from actions.speech import Events, conversation, follow, message_seq, said
+from actions.verification import Verification
+from triage.queue import TicketQueue
 
 
-class ActionInform(Action):
-    """A bare number or place: asks what it is for."""
+class ActionReply(Action):
+    """One of `thank`, `affirm`, `deny`, `inform`: the answer to 「您家来电了吗？」, or what the intent says by itself.
+
+    「谢谢」 changes nothing; 「谢谢，但还是没电」 reopens the ticket that was resolved.
+    """
+
+    def __init__(
+        self, about: str, queue: TicketQueue, watch: OutageWatch, verification: Verification,
+        subjects: dict[str, str],
+    ) -> None:  # fmt: skip
+        """`about`: the intent; `subjects` where an unsolved outage goes on to."""
+        self._about = about
+        self._queue = queue
+        self._watch = watch
+        self._verification = verification
+        self._subjects = subjects
 
     def name(self) -> str:
         """Rasa's name of the action."""
-        return "action_inform"
+        return f"action_{self._about}"
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
-        """Offers the common questions as buttons."""
-        dispatcher.utter_message(response="utter_inform")
+        """Answer, reopen, or be polite."""
+        default = {"affirm": True, "deny": False}.get(self._about)
+        who, text = conversation(tracker), said(tracker)
+        if await answer_awaited(dispatcher, tracker, self._watch, self._queue, self._verification, default):
+            return []
+        if UNSOLVED.search(text):
+            again = await self._queue.reopen_newest(who, message_seq(tracker), text)
+            if again is not None:
+                dispatcher.utter_message(response="say_reopened", number=again.number, promise=again.promise)
+                return []
+            about = "report_outage" if "电" in text else "urge_ticket"
+            return [SlotSet("topic", about), *follow(dispatcher, tracker, self._subjects, about)]
+        dispatcher.utter_message(response=f"say_{self._about}")
         return []

@@ -72,7 +72,7 @@ def card(kind: str, title: str, rows: Iterable[tuple[str, str]], as_of: datetime
 
 def say_unavailable(dispatcher: CollectingDispatcher, failure: SystemUnavailable) -> None:
     """Which information could not be got; never a figure."""
-    dispatcher.utter_message(response="utter_system_unavailable", system=failure.system)
+    dispatcher.utter_message(response="say_system_unavailable", system=failure.system)
 
 
 def subjects(rules: Path) -> dict[str, str]:
@@ -86,7 +86,12 @@ def subjects(rules: Path) -> dict[str, str]:
     return found
 
 
-def follow(tracker: Tracker, subjects: Mapping[str, str]) -> Events:
-    """Go where the latest intent leads; an unknown one leads nowhere."""
-    action = subjects.get(intent(tracker))
+def follow(
+    dispatcher: CollectingDispatcher, tracker: Tracker, subjects: Mapping[str, str], about: str | None = None
+) -> Events:
+    """Go where the latest intent (or `about`) leads; an unknown one leads nowhere."""
+    action = subjects.get(about or intent(tracker))
+    if action is not None and action.startswith("utter_"):
+        dispatcher.utter_message(response=action)
+        return []
     return [FollowupAction(action)] if action else []

@@ -12,6 +12,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
+from actions.tariff import Tariff
+
+Point = tuple[float, float]
+
 
 class SystemUnavailable(RuntimeError):
     """A system timed out, failed or answered nonsense: say which information is missing, offer a ticket."""
@@ -70,10 +74,11 @@ class Bill:
 
 @dataclass(frozen=True)
 class DailyUsage:
-    """日用电量."""
+    """日用电量; `as_of` is None where the system does not tell."""
 
     date: date
     kwh: Decimal
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -90,12 +95,13 @@ class Payment:
 
 @dataclass(frozen=True)
 class Area:
-    """台区: the smallest place an outage is known for."""
+    """台区: the smallest place an outage is known for; `at` is (latitude, longitude) in degrees where known."""
 
     area_id: str
     name: str
     feeder: str
     transformer: str
+    at: Point | None = None
 
 
 @dataclass(frozen=True)
@@ -118,17 +124,19 @@ class Outage:
 
 @dataclass(frozen=True)
 class Hall:
-    """营业厅."""
+    """营业厅; `at` is (latitude, longitude) where known."""
 
     name: str
     address: str
     hours: str
     phone: str
+    at: Point | None = None
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True)
 class ChargingStation:
-    """充电站; `free` of `total` charging points."""
+    """充电站; `free` of `total` charging points; `at` is (latitude, longitude) where known."""
 
     name: str
     address: str
@@ -136,6 +144,7 @@ class ChargingStation:
     total: int
     price: Decimal
     as_of: datetime
+    at: Point | None = None
 
 
 class BillingSystem(Protocol):
@@ -155,6 +164,10 @@ class BillingSystem(Protocol):
 
     async def payments(self, account_no: str) -> Sequence[Payment]:
         """Payments, newest first."""
+        ...
+
+    async def tariff(self, key: str) -> Tariff | None:
+        """The price table that holds now for an account's `tariff`, or None when unknown."""
         ...
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -20,8 +21,10 @@ from actions.systems import (
     Hall,
     Outage,
     Payment,
+    Point,
     SystemUnavailable,
 )
+from actions.tariff import Tariff, load, read
 
 BILLING, OUTAGES, SERVICE = "营销系统", "停电信息系统", "服务网点系统"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -58,6 +61,11 @@ class HttpSystems:
     async def payments(self, account_no: str) -> Sequence[Payment]:
         """See `BillingSystem.payments`."""
         return await self._get(BILLING, f"/accounts/{_segment(account_no)}/payments", {}, _each(_payment)) or []
+
+    async def tariff(self, key: str) -> Tariff | None:
+        """See `BillingSystem.tariff`; a table the system does not know is looked up in our own tariffs.yml."""
+        found = await self._get(BILLING, f"/tariffs/{quote(key, safe='')}", {}, lambda table: read(key, table))
+        return found or load().get(key)
 
     async def areas(self, query: str) -> Sequence[Area]:
         """See `OutageSystem.areas`."""
@@ -186,7 +194,7 @@ def _bill(row: Row) -> Bill:
 
 
 def _usage(row: Row) -> DailyUsage:
-    return DailyUsage(date.fromisoformat(_text(row, "date")), _exact(row, "kwh"))
+    return DailyUsage(date.fromisoformat(_text(row, "date")), _exact(row, "kwh"), _maybe_time(row, "as_of"))
 
 
 def _payment(row: Row) -> Payment:
@@ -197,7 +205,8 @@ def _payment(row: Row) -> Payment:
 
 
 def _area(row: Row) -> Area:
-    return Area(*(_text(row, name) for name in "area_id name feeder transformer".split()))
+    id, name, feeder, transformer = (_text(row, field) for field in "area_id name feeder transformer".split())
+    return Area(id, name, feeder, transformer, _point(row))
 
 
 def _outage(row: Row) -> Outage:
@@ -209,11 +218,20 @@ def _outage(row: Row) -> Outage:
 
 
 def _hall(row: Row) -> Hall:
-    return Hall(*(_text(row, name) for name in "name address hours phone".split()))
+    name, address, hours, phone = (_text(row, field) for field in "name address hours phone".split())
+    return Hall(name, address, hours, phone, _point(row), _maybe_time(row, "as_of"))
 
 
 def _station(row: Row) -> ChargingStation:
     return ChargingStation(
         _text(row, "name"), _text(row, "address"), int(row["free"]), int(row["total"]), _exact(row, "price"),
-        _time(row, "as_of"),
+        _time(row, "as_of"), _point(row),
     )  # fmt: skip
+
+
+def _point(row: Row) -> Point | None:
+    """The optional field `at`: [latitude, longitude] in degrees."""
+    if row.get("at") is None:
+        return None
+    latitude, longitude = row["at"]
+    return float(latitude), float(longitude)

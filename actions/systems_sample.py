@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
 from actions.areas import match
+from actions.places import coordinates, nearest
 from actions.sample_city import City, Seedling
 from actions.systems import (
     Account,
@@ -17,8 +18,9 @@ from actions.systems import (
     Hall,
     Outage,
     Payment,
+    Point,
 )
-from actions.tariff import load
+from actions.tariff import Tariff, load
 
 
 class SampleSystems:
@@ -58,6 +60,10 @@ class SampleSystems:
         one = self._find(account_no)
         return self._now().payments(one) if one else []
 
+    async def tariff(self, key: str) -> Tariff | None:
+        """See `BillingSystem.tariff`."""
+        return self._tariffs.get(key)
+
     async def areas(self, query: str) -> Sequence[Area]:
         """See `OutageSystem.areas` and `actions.areas.match`."""
         return match(query, self._now().areas)
@@ -76,15 +82,18 @@ class SampleSystems:
 
     async def halls(self, city: str, near: str) -> Sequence[Hall]:
         """See `ServiceSystem.halls`."""
-        halls = self._now().halls
-        return sorted(halls, key=lambda hall: -_likeness(f"{city}{near}", hall.address))
+        return [hall for hall, _ in nearest(self._now().halls, self._where(f"{city}{near}"))]
 
     async def charging_stations(self, near: str) -> Sequence[ChargingStation]:
         """See `ServiceSystem.charging_stations`."""
-        return sorted(self._now().stations, key=lambda station: -_likeness(near, station.address))
+        return [station for station, _ in nearest(self._now().stations, self._where(near))]
 
     async def close(self) -> None:
         """Nothing to give back."""
+
+    def _where(self, text: str) -> Point | None:
+        found = match(text, self._now().areas)
+        return coordinates(text) or (found[0].at if found else None)
 
     def _find(self, account_no: str) -> Seedling | None:
         return self._now().accounts.get(account_no)
@@ -94,15 +103,3 @@ class SampleSystems:
         if self._city is None or self._city.now != now:
             self._city = City(self._seed, now, self._tariffs)
         return self._city
-
-
-def _likeness(text: str, name: str) -> int:
-    """How many characters of the longest run that both share."""
-    short = name[3:] if name[2:3] in ("区", "县") else name
-    if short in text or text in name:
-        return 100 + (len(name) if name in text else 0)
-    longest = 0
-    for start in range(len(name)):
-        while name[start : start + longest + 1] in text and start + longest < len(name):
-            longest += 1
-    return longest if longest >= 2 and name[:longest] not in text else 0

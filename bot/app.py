@@ -18,8 +18,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from actions.alerts import Alerts
 from actions.linking import Linking
+from actions.outage_watch import OutageWatch
+from actions.policy import facts
 from actions.records import place, records
+from actions.rounds import rounds
+from actions.sentences import Sentences
 from actions.server import all_actions
 from actions.server import routes as action_routes
 from actions.systems import Systems
@@ -36,6 +41,7 @@ from bot.dialogue import environment
 from bot.outbox import Outbox
 from bot.rasa import Rasa
 from bot.settings import Settings
+from bot.visits import Visits
 from channels.telegram import Telegram
 from channels.webchat.channel import Webchat
 from channels.wechat.channel import WeChat
@@ -87,6 +93,8 @@ class Bridge:
 def assemble(settings: Settings) -> Bridge:
     """Make every part; nothing runs yet. Raises `ValueError`, `NoModel` or `TaxonomyError` for what cannot work."""
     safety.words()
+    safety.weights()
+    facts()
     database, bell = Database(settings.database_url), Bell()
     systems: Systems = (
         HttpSystems(settings.utility_api_base, settings.utility_api_token)
@@ -100,7 +108,7 @@ def assemble(settings: Settings) -> Bridge:
     dialogue: Dialogue = rasa
     carrier = Carrier(database)
     passive = Passive(carrier, bell) if settings.wechat and settings.wechat.passive_only else None
-    shortcuts: list[Shortcut] = [menu.shortcut, Linking(database, now).shortcut]
+    shortcuts: list[Shortcut] = [Visits(database).shortcut, menu.shortcut, Linking(database, now).shortcut]
     if passive is not None:
         shortcuts.insert(0, passive.shortcut)
     conversations = Conversations(database, dialogue, queue, bell, shortcuts=shortcuts)
@@ -133,7 +141,8 @@ def build(bridge: Bridge) -> FastAPI:
         await bridge.desk.users.ensure_admin(settings.admin_password, print)
         await bridge.desk.writing.ensure_canned()
         doors = (channel.run(bridge.conversations.accept) for channel in bridge.channels)
-        work = (bridge.outbox.run(), bridge.rounds.run(), bridge.desk.search.run(), _recover(bridge), *doors)
+        notices = rounds([alerts.look, watch.look])
+        work = (bridge.outbox.run(), bridge.rounds.run(), bridge.desk.search.run(), notices, _recover(bridge), *doors)
         tasks = [asyncio.create_task(one) for one in work]
         yield
         for task in reversed(tasks):
@@ -146,7 +155,12 @@ def build(bridge: Bridge) -> FastAPI:
         await bridge.database.close()
 
     verification = Verification(bridge.database, bridge.systems, now)
-    actions = all_actions(bridge.systems, verification, bridge.queue, now, environment.HERE / "rules")
+    sentences = Sentences(environment.HERE / "domain")
+    watch = OutageWatch(bridge.database, bridge.systems, bridge.conversations, sentences, now)
+    alerts = Alerts(bridge.database, bridge.systems, bridge.conversations, sentences, now)
+    actions = all_actions(
+        bridge.systems, verification, bridge.queue, watch, alerts, sentences, now, environment.HERE / "rules"
+    )
     app = FastAPI(title="Dianqiao 电桥", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
     for channel in bridge.channels:
         app.router.routes.extend(channel.routes(bridge.conversations.accept))

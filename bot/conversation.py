@@ -126,7 +126,7 @@ class Conversations:
         async with self._locks[conversation]:
             while (waiting := await self._waiting(conversation)) is not None:
                 messages, owner, token = waiting
-                turn = await self._turn(conversation, messages) if owner is Owner.BOT else None
+                turn = await self._turn(conversation, messages) if owner is Owner.BOT else safety.check(_said(messages))
                 await self._close_turn(messages, token, turn)
 
     async def edit(self, channel: str, sender: str, platform_id: str, text: str, at: datetime) -> bool:
@@ -222,6 +222,14 @@ class Conversations:
         )
         return [transcript.message(row) for row in rows]
 
+    async def notify(self, session: AsyncSession, conversation: int, notice: Outbound) -> int:
+        """A notice that nobody asked for: from the bot while it owns the conversation, else from the system."""
+        row = await session.get_one(ConversationRow, conversation)
+        speaker = Speaker.BOT if row.owner == Owner.BOT else Speaker.SYSTEM
+        return await transcript.append(
+            session, self._bell, conversation, speaker, notice.text, buttons=notice.buttons, card=notice.card
+        )
+
     async def owner(self, conversation: int) -> Owner:
         """Who answers now."""
         async with self._database.read() as session:
@@ -257,7 +265,7 @@ class Conversations:
 
     async def _turn(self, conversation: int, messages: Sequence[MessageRow]) -> Turn:
         last = messages[-1]
-        text = "\n".join(message.text for message in messages if not (message.attachments and not _words(message)))
+        text = _said(messages)
         if (danger := safety.check(text)) is not None:
             return danger
         if not text:
@@ -273,7 +281,7 @@ class Conversations:
             log.exception("conversation %s: the dialogue failed, handing to the queue", conversation)
         else:
             if turn.replies:
-                return turn
+                return safety.remind(text, turn)
             log.error("conversation %s: the dialogue gave no reply, handing to the queue", conversation)
         return Turn((Outbound(BOT_UNAVAILABLE),), handoff="bot unavailable")
 
@@ -305,12 +313,14 @@ class Conversations:
             if not closed.all():
                 log.warning("conversation %s: message %s was answered by another process", conversation, last.seq)
                 return
-            if turn is None or row.owner_token != token:
-                if turn is not None:
+            if turn is None or row.owner_token != token or row.owner != Owner.BOT:
+                if turn is not None and turn.handoff != safety.HANDOFF:
                     log.warning("conversation %s: %d late bot replies dropped", conversation, len(turn.replies))
                 if row.owner != Owner.BOT:
                     for message in messages:
                         await self._desk.arrived(session, conversation, message.seq)
+                    if turn is not None and turn.handoff == safety.HANDOFF:
+                        await self._warn(session, conversation, last.seq, turn)
                 return
             for reply in turn.replies:
                 await transcript.append(
@@ -328,6 +338,12 @@ class Conversations:
                 line = await self._desk.open(session, conversation, last.seq, turn.handoff)
                 await transcript.append(session, self._bell, conversation, Speaker.SYSTEM, line, answers=last.seq)
 
+    async def _warn(self, session: AsyncSession, conversation: int, seq: int, danger: Turn) -> None:
+        """Danger while a person owns the conversation: the advice and a ticket all the same, from the system."""
+        line = await self._desk.open(session, conversation, seq, safety.HANDOFF)
+        for text in (*(reply.text for reply in danger.replies), line):
+            await transcript.append(session, self._bell, conversation, Speaker.SYSTEM, text)
+
     async def _set_owner(self, session: AsyncSession, conversation: int, owner: Owner) -> None:
         await session.execute(
             update(ConversationRow)
@@ -336,6 +352,11 @@ class Conversations:
             .execution_options(synchronize_session="fetch")
         )
         after_commit(session, lambda: self._bell.ring(conversation_topic(conversation)))
+
+
+def _said(messages: Sequence[MessageRow]) -> str:
+    """The words of a turn's messages, without attachments' names."""
+    return "\n".join(message.text for message in messages if not (message.attachments and not _words(message)))
 
 
 def _words(message: MessageRow) -> bool:

@@ -100,8 +100,16 @@ class Button:
 class Outbound:
     """One message to the customer; `card` holds the same figures as `text` for channels that can draw them.
 
-    A card is JSON: {"kind": "bill"|"outage"|"ticket"|…, "title": str, "rows": [[label, value], …], "as_of": str, …};
-    a bill may hold "chart": [[month, yuan], …]. `key` is the same for every try to deliver this message.
+    `key` is the same for every try to deliver this message. A card is JSON, every value text ready to be shown:
+    {"kind", "title", "rows": [[label, value], …], "as_of": str | null, "source"?, "chart"?: [[label, figure], …]};
+    a chart runs from old to new. Kinds; a channel that does not know one shows title and rows:
+
+    - "bill": a month's lines; chart: up to twelve months ["2025-11", "172.46"], yuan.
+    - "usage": chart: kWh by day ["11月3日", "10.3"] or month ["2026-10", "293.3"].
+    - "outage": what is known of one outage, or the number of a fault report 报修单号.
+    - "ticket": number and promise, or the state of each ticket.
+    - "payment": one order 缴费订单.
+    - "hall", "station": one row for each place, nearest first.
     """
 
     text: str

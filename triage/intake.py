@@ -20,12 +20,13 @@ from triage.classifier import Classifier
 from triage.history import History
 from triage.incident import Incidents, Place
 from triage.policy import Assessment, Facts, assess, raised
-from triage.promise import PromiseBook
+from triage.promise import PromiseBook, when
 from triage.taxonomy import Taxonomy
 from triage.ticket import CLAIMED, OPEN, UNCLAIMED, Status, TicketEventRow, TicketRow, in_states
 from triage.timing import Timing
 
 RECENT = timedelta(days=30)
+REOPENABLE = timedelta(days=7)
 TEXT_MESSAGES = 6
 UNCLAIMED_FOR = timedelta(seconds=60)
 RATE_OVER = timedelta(minutes=30)
@@ -59,10 +60,13 @@ class Opened:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a ticket stands, in words."""
+    """Where a ticket stands, in words: its state, whose it is, by when it is to be settled."""
 
     number: str
     state: str
+    team: str
+    due: str
+    open: bool
 
 
 class Intake:
@@ -149,7 +153,37 @@ class Intake:
                 .order_by(TicketRow.id.desc())
                 .limit(5)
             )
-            return [Standing(row.number, STATES[Status(row.status)]) for row in rows]
+            return [
+                Standing(
+                    row.number, STATES[Status(row.status)], self._taxonomy.teams.get(row.team, row.team),
+                    when(row.resolve_due), row.status in OPEN,
+                )
+                for row in rows
+            ]  # fmt: skip
+
+    async def reopen_newest(self, conversation: int, seq: int, text: str) -> Opened | None:
+        """The customer says that it is not solved: their newest ticket, resolved within a week, is open again.
+
+        The bot keeps the conversation. None when an open ticket or none is there to reopen.
+        """
+        async with self._database.write() as session:
+            row = await self._history.newest(session, conversation, (*OPEN, Status.RESOLVED))
+            since = self._clock() - REOPENABLE
+            if row is None or row.status != Status.RESOLVED or (row.resolved_at or row.updated_at) < since:
+                return None
+            self._history.move(row, Status.REOPENED)
+            await self._timing.reopened(session, row)
+            self._history.record(session, row, "reopened", "customer", {"reason": text, "seq": seq})
+            return Opened(row.number, await self._timing.told(session, row))
+
+    async def rate(self, conversation: int, score: int, text: str) -> str | None:
+        """评价 1 to 5 for the contact's newest ticket; its number, or None when there is no ticket."""
+        async with self._database.write() as session:
+            row = await self._history.newest(session, conversation, tuple(Status))
+            if row is None:
+                return None
+            self._history.record(session, row, "rated", "customer", {"score": score, "text": text})
+            return row.number
 
     async def urge(self, conversation: int) -> Opened | None:
         """Urge 催办 the newest open ticket, which becomes one step more urgent; None when there is none."""

@@ -1,0 +1,55 @@
+"""After the account form: answers the question the form was opened for, or goes on to the new subject."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rasa_sdk import Action, Tracker
+from rasa_sdk.events import SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.account_form import FILEABLE, GENERAL, SLOTS
+from actions.interruption import LEFT
+from actions.question import Answer, Question
+from actions.speech import Events, conversation, follow, intent, message_seq, said, say_unavailable
+from actions.systems import SystemUnavailable
+from actions.verification import Verification
+
+
+class ActionAccount(Action):
+    """One answer for each topic of the form."""
+
+    def __init__(self, answers: Mapping[str, Answer], verification: Verification, subjects: Mapping[str, str]) -> None:
+        """`answers` by intent; `subjects`: which action each intent leads to."""
+        self._answers = answers
+        self._verification = verification
+        self._subjects = subjects
+
+    def name(self) -> str:
+        """Rasa's name of the action."""
+        return "action_account"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
+        """Say the answer; the form's slots are emptied."""
+        who, topic = conversation(tracker), tracker.get_slot("topic")
+        matter = tracker.get_slot("matter")
+        done: Events = [SlotSet(name, None) for name in SLOTS]
+        if topic == LEFT:
+            # 直接登记: the words of the question go with the customer
+            kept = [SlotSet("matter", matter)] if intent(tracker) == "file_complaint" and matter else []
+            return [*done, *kept, *follow(dispatcher, tracker, self._subjects)]
+        account_no = await self._verification.account(who)
+        if topic not in self._answers or (account_no is None and topic not in GENERAL):
+            return done
+        asked = Question(
+            dispatcher, who, message_seq(tracker), topic, matter or said(tracker), account_no,
+            tracker.get_slot("month"), tracker.get_slot("threshold"),
+        )  # fmt: skip
+        try:
+            await self._answers[topic](asked)
+        except SystemUnavailable as failure:
+            say_unavailable(dispatcher, failure)
+            if topic in FILEABLE:
+                return [*done, SlotSet("matter", asked.text)]
+        return done

@@ -1,0 +1,177 @@
+"""The outage form: which area, and for a report whether one home or many are out."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Sequence
+from typing import Any
+
+from rasa_sdk import Tracker
+from rasa_sdk.events import SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+from rasa_sdk.forms import FormValidationAction
+
+from actions.interruption import LEFT, STOPPED, missed, resumes
+from actions.outage_check import cut_for_money, within
+from actions.outage_watch import OutageWatch
+from actions.speech import Clock, Events, conversation, entity, intent, said, say_unavailable
+from actions.systems import Area, Systems, SystemUnavailable
+from actions.verification import Verification
+
+TOPICS = frozenset(
+    "query_restore_time query_planned_outage ask_outage_reason report_outage subscribe_outage_notice".split()
+)
+VALUES = frozenset("inform nlu_fallback out_of_scope deny".split())
+LOOKING_FOR = 0.9
+MOST_CHOICES = 5
+ONE, MANY = "one", "many"
+ONE_HOME = re.compile(
+    r"(就|只|只有|只是|单单?|光|仅)(是|有)?(我|咱|俺)(们|屋|自己)?(这|那)?(一)?(个)?(家|户|屋)|单户|一户|"
+    r"(邻居|隔壁|别人|别家|别户|人家|对门|楼上|楼下).{0,6}(都|还|也)?(有电|正常|没停|亮)"
+)
+MANY_HOMES = re.compile(
+    r"(整|全|好几?|几|多|半)(个)?(栋|幢|楼|小区|村|条街|片|单元|镇|户|家)|大面积|附近都|周围都|大家|左邻右舍|"
+    r"(邻居|隔壁|楼上|楼下|别人|对门).{0,6}(也|都)?(停|没电|黑|冇电|没得电)|都(停|没电|黑|没得电)|一(大)?片"
+)
+CORRECTION = re.compile(r"^(不对|不是|错了|说错|打错|应该是|更正)")
+
+
+def scope(text: str) -> str | None:
+    """Whether a message says that one home is out or many; None if it does not say."""
+    if ONE_HOME.search(text):
+        return ONE
+    return MANY if MANY_HOMES.search(text) else None
+
+
+class ValidateOutageForm(FormValidationAction):
+    """Finds the area: named in the text, chosen by button, or the one of the verified account.
+
+    The slot `area` ends as "area_id|name"; the topic is the question the form was opened for.
+    """
+
+    def __init__(self, systems: Systems, verification: Verification, watch: OutageWatch, clock: Clock) -> None:
+        """Areas and accounts come from `systems`; `watch` knows what the contact already waits for."""
+        self._systems = systems
+        self._verification = verification
+        self._watch = watch
+        self._clock = clock
+
+    def name(self) -> str:
+        """Rasa's name of the action."""
+        return "validate_outage_form"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
+        """Set the slots; the form asks again while no single area is known."""
+        about, asked, text = intent(tracker), tracker.get_slot("requested_slot"), said(tracker)
+        named, extent = entity(tracker, "area"), entity(tracker, "scope") or scope(text)
+        topic = (
+            about if about in TOPICS and (not asked or about != "report_outage") else tracker.get_slot("topic") or about
+        )
+        events: Events = [SlotSet("topic", topic)]
+        if not asked:
+            events.append(SlotSet("misses", None))
+            if not text.startswith("/"):
+                events.append(SlotSet("matter", text))
+        corrected = CORRECTION.match(text) is not None
+        told = named is not None or extent is not None or about in TOPICS
+        if asked and not told and not corrected:
+            if resumes(dispatcher, tracker):
+                return [*events, *self._again(dispatcher, tracker, asked)]
+            if about not in VALUES - {"deny"}:
+                return [*events, SlotSet("topic", LEFT), SlotSet("requested_slot", None)]
+        if asked == "scope" and not corrected and named is None:
+            return [*events, *self._scope(dispatcher, tracker, extent, told)]
+        if not asked and named is None and about != "query_planned_outage":
+            waiting = await self._watch.awaited(conversation(tracker))
+            if waiting is not None:
+                return [*events, *_found(f"{waiting.area_id}|{waiting.area_name}", extent)]
+        try:
+            async with asyncio.timeout(LOOKING_FOR):
+                areas = await self._areas(tracker, named or (text if asked or not text.startswith("/") else None))
+        except (SystemUnavailable, TimeoutError) as failure:
+            missing = failure if isinstance(failure, SystemUnavailable) else SystemUnavailable("停电信息系统", "slow")
+            say_unavailable(dispatcher, missing)
+            return [*events, SlotSet("topic", STOPPED), SlotSet("area", None), SlotSet("requested_slot", None)]
+        if len(areas) == 1:
+            return [*events, *await self._known(dispatcher, tracker, topic, areas[0], extent)]
+        if len(areas) > 1:
+            buttons = [{"title": a.name, "payload": f'/inform{{"area":"{a.name}"}}'} for a in areas[:MOST_CHOICES]]
+            dispatcher.utter_message(response="say_area_choose", buttons=buttons)
+        elif asked and not told and (over := missed(dispatcher, tracker)) is not None:
+            return [*events, *over]
+        else:
+            if asked and not told:
+                events.append(SlotSet("misses", 1))
+            unknown = named is not None or (asked is not None and about not in TOPICS)
+            dispatcher.utter_message(response="say_area_unknown" if unknown else "say_which_area")
+        return [*events, SlotSet("area", None), SlotSet("scope", extent), SlotSet("requested_slot", "area")]
+
+    async def _known(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, topic: str, area: Area, extent: str | None
+    ) -> Events:
+        """The area is known; a report also needs to know how many are out, unless the outage is known already."""
+        found = _found(f"{area.area_id}|{area.name}", extent)
+        if topic != "report_outage" or extent is not None:
+            return found
+        account_no = await self._verification.account(conversation(tracker))
+        questions: dict[str, Awaitable[Any]] = {"outages": self._systems.outages(area.area_id)}
+        if account_no is not None:
+            questions["account"] = self._systems.account(account_no)
+        answers = await within(questions, LOOKING_FOR)
+        now, account = self._clock(), answers.get("account")
+        if "outages" not in answers:
+            return found
+        if account is not None and account.area_id == area.area_id and cut_for_money(account):
+            return found
+        if any(o.starts_at <= now and o.restored_at is None for o in answers["outages"]):
+            return found
+        return [*found[:2], *self._ask_scope(dispatcher, area.name)]
+
+    def _scope(self, dispatcher: CollectingDispatcher, tracker: Tracker, extent: str | None, told: bool) -> Events:
+        if extent is not None:
+            return [SlotSet("scope", extent), SlotSet("requested_slot", None)]
+        if not told and (over := missed(dispatcher, tracker)) is not None:
+            return over
+        name = str(tracker.get_slot("area") or "|").split("|", 1)[1]
+        return [*([] if told else [SlotSet("misses", 1)]), *self._ask_scope(dispatcher, name)]
+
+    def _again(self, dispatcher: CollectingDispatcher, tracker: Tracker, asked: str) -> Events:
+        if asked == "scope":
+            return self._ask_scope(dispatcher, str(tracker.get_slot("area") or "|").split("|", 1)[1])
+        dispatcher.utter_message(response="say_which_area")
+        return [SlotSet("requested_slot", "area")]
+
+    @staticmethod
+    def _ask_scope(dispatcher: CollectingDispatcher, name: str) -> Events:
+        buttons = [
+            {"title": "只有我家停", "payload": f'/report_outage{{"area":"{name}","scope":"{ONE}"}}'},
+            {"title": "邻居也停了", "payload": f'/report_outage{{"area":"{name}","scope":"{MANY}"}}'},
+        ]
+        dispatcher.utter_message(response="say_which_scope", buttons=buttons, area=name)
+        return [SlotSet("scope", None), SlotSet("requested_slot", "scope")]
+
+    async def _areas(self, tracker: Tracker, query: str | None) -> Sequence[Area]:
+        text = said(tracker)
+        if query is not None:
+            found = await self._systems.areas(query)
+            if len(found) != 1 and query != text and not text.startswith("/"):
+                # the entity may be only a part of the name
+                whole = await self._systems.areas(text)
+                found = whole if len(whole) == 1 or not found else found
+            exact = [area for area in found if area.name == query]
+            if exact or found or tracker.get_slot("requested_slot") or entity(tracker, "area"):
+                return exact or found
+        if (last := await self._watch.last(conversation(tracker))) is not None:
+            return [Area(last.area_id, last.area_name, "", "")]
+        account_no = await self._verification.account(conversation(tracker))
+        account = await self._systems.account(account_no) if account_no else None
+        if account is None:
+            return []
+        # the account knows its area by id; its name is looked up by the address
+        found = await self._systems.areas(account.address)
+        return [a for a in found if a.area_id == account.area_id] or [Area(account.area_id, account.address, "", "")]
+
+
+def _found(area: str, extent: str | None) -> Events:
+    return [SlotSet("area", area), SlotSet("misses", None), SlotSet("scope", extent), SlotSet("requested_slot", None)]
