@@ -39,7 +39,7 @@ def compare(bill: Bill, other: Bill) -> Change:
     """Split `bill.amount - other.amount`."""
     total = bill.amount - other.amount
     one_off = _one_off(bill) - _one_off(other)
-    before = {line.name: Fraction(line.price) for line in _energy(other)}
+    before = _prices(other)
     average = _average(other) if other.kwh else _average(bill)
     at_old_prices = sum((Fraction(x.kwh) * before.get(x.name, Fraction(x.price)) for x in _energy(bill)), Fraction(0))
     price = sum((Fraction(x.kwh) * Fraction(x.price) for x in _energy(bill)), Fraction(0)) - at_old_prices
@@ -71,13 +71,23 @@ def _average(bill: Bill) -> Fraction:
     return sum((Fraction(x.kwh) * Fraction(x.price) for x in _energy(bill)), Fraction(0)) / Fraction(bill.kwh)
 
 
+def _prices(bill: Bill) -> dict[str, Fraction]:
+    """Yuan per kWh by line; lines of one name count together."""
+    kwh: dict[str, Fraction] = {}
+    cost: dict[str, Fraction] = {}
+    for line in _energy(bill):
+        kwh[line.name] = kwh.get(line.name, Fraction(0)) + Fraction(line.kwh)
+        cost[line.name] = cost.get(line.name, Fraction(0)) + Fraction(line.kwh) * Fraction(line.price)
+    return {name: cost[name] / kwh[name] for name in kwh}
+
+
 def _by_hours(bill: Bill) -> bool:
     return any(line.name in ("高峰", "低谷") for line in _energy(bill))
 
 
 def _peak_effect(bill: Bill, other: Bill, before: dict[str, Fraction]) -> Fraction:
     """What a larger share of peak hours adds; nothing where peak and valley cost the same."""
-    prices = {line.name: Fraction(line.price) for line in _energy(bill)} | before
+    prices = _prices(bill) | before
     if "高峰" not in prices or "低谷" not in prices or not bill.kwh or not other.kwh:
         return Fraction(0)
     share = Fraction(bill.peak_kwh) / Fraction(bill.kwh) - Fraction(other.peak_kwh) / Fraction(other.kwh)
