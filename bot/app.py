@@ -142,7 +142,8 @@ def build(bridge: Bridge) -> FastAPI:
         await bridge.desk.writing.ensure_canned()
         doors = (channel.run(bridge.conversations.accept) for channel in bridge.channels)
         notices = rounds([alerts.look, watch.look])
-        work = (bridge.outbox.run(), bridge.rounds.run(), bridge.desk.search.run(), notices, _recover(bridge), *doors)
+        search, policy = bridge.desk.search.run(), _apply_policy(bridge)
+        work = (bridge.outbox.run(), bridge.rounds.run(), search, policy, notices, _recover(bridge), *doors)
         tasks = [asyncio.create_task(one) for one in work]
         yield
         for task in reversed(tasks):
@@ -169,6 +170,13 @@ def build(bridge: Bridge) -> FastAPI:
     app.include_router(delivery(bridge.desk, bridge.outbox))
     app.router.routes.extend(_health(bridge))
     return app
+
+
+async def _apply_policy(bridge: Bridge) -> None:
+    """Clocks of open tickets follow the policy files as they are now."""
+    changed = await bridge.queue.apply_policy()
+    if changed:
+        log.warning("the policy changed: %d open tickets have new times", changed)
 
 
 async def _recover(bridge: Bridge) -> None:

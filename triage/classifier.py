@@ -21,7 +21,6 @@ CANDIDATES = 4
 LONG = 200
 
 
-
 @dataclass(frozen=True)
 class Prediction:
     """类别 with its probability, and the model's priority; `sure` where routing needs no one's second look."""

@@ -321,10 +321,10 @@ class Intake:
                 row.escalate_at = self._clock() + UNCLAIMED_FOR
             elif row.status == Status.WAITING_CUSTOMER:
                 self._history.move(row, Status.ASSIGNED)
-            await self._timing.customer_wrote(session, row)
-            await self._timing.retargeted(session, row)
             if not row.priority_locked and priority < row.priority:
                 row.priority = priority
+                await self._timing.retargeted(session, row)
+            await self._timing.handed_off(session, row)
             self._history.record(session, row, "handoff", "customer", {"seq": seq, "reason": handoff, "text": said})
             return
         self._history.record(session, row, "repeated", "customer", {"seq": seq, "text": said})

@@ -30,6 +30,7 @@ from triage.ticket import (
 
 __all__ = ["IllegalMove", "NoTicket", "QueueError", "StaleTicket", "TicketQueue", "Unseen"]
 
+POLICY_BATCH = 100
 RESOLVED_LINE = "您的工单 {number} 已办结：{resolution}。"
 PROMISED_LINE = "关于您的工单 {number}：{text}，我们会在{due}前做到。"
 
@@ -272,6 +273,28 @@ class TicketQueue(Intake):
     async def restored(self, session: AsyncSession, row: TicketRow) -> None:
         """A change was taken back: the clocks follow the ticket as it is again."""
         await self._timing.restored(session, row)
+
+    async def apply_policy(self) -> int:
+        """After taxonomy.yml or promises.yml changed: open tickets get the new targets, what has elapsed is kept.
+
+        Returns how many tickets were changed; run at every start, it finds nothing when nothing changed.
+        """
+        changed, last = 0, 0
+        while True:
+            async with self._database.read() as session:
+                found = select(TicketRow.id).where(in_states(OPEN), TicketRow.id > last)
+                ids = list(await session.scalars(found.order_by(TicketRow.id).limit(POLICY_BATCH)))
+            if not ids:
+                return changed
+            last = ids[-1]
+            async with self._database.write() as session:
+                rows = await session.scalars(select(TicketRow).where(TicketRow.id.in_(ids)).with_for_update())
+                for row in rows.all():
+                    before = row.due_at, row.first_response_due, row.resolve_due
+                    await self._timing.retargeted(session, row)
+                    if (row.due_at, row.first_response_due, row.resolve_due) != before:
+                        changed += 1
+                        self._history.remark(session, row, "policy", "system", {"resolve_due": when(row.resolve_due)})
 
     async def _back_to_queue(self, session: AsyncSession, row: TicketRow) -> None:
         self._history.move(row, Status.NEW)

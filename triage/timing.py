@@ -14,6 +14,8 @@ from triage.taxonomy import Taxonomy
 from triage.ticket import Status, TicketRow
 
 APOLOGISE_LEFT = 0.2
+OWN = "本单位时限"
+WAITING = "转人工等待"
 RESPONSES = (ClockKind.FIRST_RESPONSE, ClockKind.NEXT_RESPONSE)
 ON_SITE = ("outage", "safety_hazard", "damage_claim")
 
@@ -79,6 +81,18 @@ class Timing:
             clocks = [*clocks, fresh]
         self._mirror(row, clocks)
 
+    async def handed_off(self, session: AsyncSession, row: TicketRow) -> None:
+        """The customer now waits in an open chat: an answer is due that soon, whatever was due before."""
+        now = self._now()
+        await self.customer_wrote(session, row)
+        clocks = await self.of(session, row.id)
+        for clock in clocks:
+            if clock.kind in RESPONSES and clock.met_at is None:
+                left = min(self._clocks.left(clock, now), self._taxonomy.waiting)
+                self._clocks.retarget(clock, self._clocks.elapsed(clock, now) + left, now)
+                clock.source = WAITING
+        self._mirror(row, clocks)
+
     async def replied(self, session: AsyncSession, row: TicketRow) -> None:
         """The answers that were due are given; the rest pauses while the customer is waited for."""
         now = self._now()
@@ -119,11 +133,11 @@ class Timing:
         await self.retargeted(session, row)
 
     async def retargeted(self, session: AsyncSession, row: TicketRow) -> None:
-        """Priority, category or policy changed: new targets, elapsed time kept."""
+        """Priority, category or policy changed: new targets, elapsed time kept; nothing is touched that fits."""
         now = self._now()
         clocks = await self.of(session, row.id)
         for clock in clocks:
-            if clock.met_at is not None:
+            if clock.met_at is not None or clock.source == WAITING:
                 continue
             if clock.kind in RESPONSES:
                 clock_target = self._response(row)
@@ -132,6 +146,8 @@ class Timing:
             else:
                 continue
             target, calendar, clock.source = clock_target
+            if calendar == clock.calendar and target.total_seconds() == clock.target:
+                continue
             if calendar == clock.calendar:
                 self._clocks.retarget(clock, target, now)
             else:
@@ -169,17 +185,17 @@ class Timing:
         limit = self._limit(ClockKind.FIRST_RESPONSE, row)
         if limit is not None and limit.calendar == "always" and limit.target < own:
             return limit.target, limit.calendar, limit.source
-        return own, "always", "本单位时限"
+        return own, "always", OWN
 
     def _resolve(self, row: TicketRow) -> tuple[timedelta, str, str]:
         policy = self._taxonomy.priorities[row.priority]
         if policy.resolve is not None:
-            return policy.resolve, "always", "本单位时限"
+            return policy.resolve, "always", OWN
         own = (policy.working_days or 1) * WORKING_DAY
         limit = self._limit(ClockKind.RESOLVE, row)
         if limit is not None and limit.calendar == "office" and limit.target < own:
             return limit.target, limit.calendar, limit.source
-        return own, "office", "本单位时限"
+        return own, "office", OWN
 
     def _limit(self, kind: ClockKind, row: TicketRow) -> Limit | None:
         return self._promises.find(kind, row.category, row.created_at.date())

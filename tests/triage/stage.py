@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -67,6 +68,14 @@ class Stage:
         )  # fmt: skip
         self.app = FastAPI()
         desk_routes(self.app, self.desk)
+
+    def strict(self, first_response: timedelta) -> None:
+        """The policy file was edited: P2 is answered sooner; the service starts anew over the same database."""
+        taxonomy = Taxonomy.load()
+        edited = replace(taxonomy.priorities["P2"], first_response=first_response)
+        taxonomy = replace(taxonomy, priorities={**taxonomy.priorities, "P2": edited})
+        self.queue = TicketQueue(self.database, WordClassifier(), taxonomy, self.bell, lambda: self.now, self._locate)
+        self.queue.attach(self.conversations)
 
     async def _locate(self, account_no: str) -> Place | None:
         return self.places.get(account_no)

@@ -103,3 +103,28 @@ def test_the_newest_most_specific_promise_in_force_counts() -> None:
     assert country is not None and country.target == timedelta(minutes=90)
     assert book.find(ClockKind.FIELD_ARRIVAL, "billing", date(2026, 11, 24)) is None
     assert book.find(ClockKind.FIELD_ARRIVAL, "outage", date(2019, 1, 1)) is None
+
+
+def test_a_changed_policy_moves_due_times_and_keeps_what_has_elapsed(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.file("a", "P2 电表坏了")
+        stage.now += timedelta(minutes=12)
+        assert await stage.queue.apply_policy() == 0
+        stage.strict(first_response=timedelta(minutes=20))
+        assert await stage.queue.apply_policy() == 1
+        row, _ = await stage.board.ticket(1)
+        assert row.first_response_due == row.created_at + timedelta(minutes=20)
+        assert await stage.queue.apply_policy() == 0
+
+    run(database_url(), scene)
+
+
+def test_a_customer_who_then_waits_in_the_chat_is_answered_that_soon(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.file("a", "P3 电表坏了")
+        stage.now += timedelta(hours=20)
+        await stage.hand_off("a")
+        row, _ = await stage.board.ticket(1)
+        assert row.first_response_due == stage.now + timedelta(minutes=10) and row.due_at == row.first_response_due
+
+    run(database_url(), scene)

@@ -1,6 +1,7 @@
 """Tickets at the desk: lists, one ticket with all that belongs to it, and every change of it."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
@@ -137,6 +138,8 @@ def tickets(parts: Parts) -> APIRouter:
     async def ticket(id: int, user: Me) -> dict[str, Any]:
         """The ticket with its reasons, clocks, transcript, events, links, the bot's brief, my draft, who is there."""
         row, events = await board.ticket(id)
+        # those who do not work tickets read them without personal data
+        plain: Callable[[str], str] = str if user.role in WORKERS else mask
         messages, owner, brief, draft, viewers, links = await asyncio.gather(
             parts.conversations.messages(row.conversation_id), parts.conversations.owner(row.conversation_id),
             parts.brief(row.conversation_id), parts.writing.draft(user.username, id), parts.writing.viewers(id),
@@ -145,11 +148,11 @@ def tickets(parts: Parts) -> APIRouter:
         async with parts.database.read() as session:
             running = await Timing.of(session, id)
         return {
-            **view(row),
+            **board.view(row, full=user.role in WORKERS),
             "owner": owner,
             "transcript": [
                 {
-                    "seq": m.seq, "from": m.speaker, "text": m.text, "card": m.card, "at": m.at.isoformat(),
+                    "seq": m.seq, "from": m.speaker, "text": plain(m.text), "card": m.card, "at": m.at.isoformat(),
                     "delivery": m.delivery, "undelivered": m.undelivered,
                 }
                 for m in messages
