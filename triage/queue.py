@@ -302,20 +302,23 @@ class TicketQueue(Intake):
             row.escalate_at = self._clock() + UNCLAIMED_FOR
         await self.conversations.enqueue(session, row.conversation_id)
 
-    @staticmethod
-    async def _take(session: AsyncSession, which: ColumnElement[bool], agent: str) -> TicketRow | None:
+    async def _take(self, session: AsyncSession, which: ColumnElement[bool], agent: str) -> TicketRow | None:
         taken: TicketRow | None = await session.scalar(
             update(TicketRow)
             .where(which)
-            .values(assignee=agent, status=Status.ASSIGNED, ages_at=None, escalate_at=None)
+            .values(
+                assignee=agent, status=Status.ASSIGNED, ages_at=None, escalate_at=None,
+                version=TicketRow.version + 1, updated_at=self._clock(),
+            )
             .returning(TicketRow)
             .execution_options(synchronize_session=False, populate_existing=True)
-        )
+        )  # fmt: skip
         return taken
 
     async def _claimed(self, session: AsyncSession, row: TicketRow, agent: str, actor: str) -> TicketRow:
         await self.conversations.take(session, row.conversation_id)
-        self._history.record(session, row, "claimed", actor, {} if actor == agent else {"assignee": agent})
+        # the version was counted up as it was taken
+        self._history.remark(session, row, "claimed", actor, {} if actor == agent else {"assignee": agent})
         return row
 
     async def _own(self, session: AsyncSession, id: int, agent: str, version: int | None) -> TicketRow:
