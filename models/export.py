@@ -49,7 +49,7 @@ def write(model: Pooled, tokenizer: Tokenizer, out: Path, window: int, card: dic
     out.mkdir(parents=True, exist_ok=True)
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    tokenizer.save(str(out / "tokenizer.json"))
+    tokenizer.save(str(out / "tokenizer.json"), pretty=False)
     around = tokenizer.encode("电").ids
     inside = tokenizer.encode("电", add_special_tokens=False).ids
     at = next(i for i in range(len(around)) if around[i : i + len(inside)] == inside)

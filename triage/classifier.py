@@ -78,38 +78,38 @@ class OnnxClassifier:
         return [self._predict(features.normal(text)) for text in texts]
 
     def explain(self, text: str, count: int = 3) -> list[tuple[str, float]]:
-        """The words that decided the category, most weighty first: how much its probability falls without each.
+        """The words that decided the category, most weighty first: how much its log-odds fall without each.
 
         The n-grams' weights name a few of jieba's words; each of these is then left out for real (in a long letter the
-        encoder's vectors stay as they are). Words that do not lower the probability are not named.
+        encoder's vectors stay as they are). Words that do not lower the score are not named.
         """
         read = features.normal(text)
         if not read:
             return []
         vectors = features.dense([read], self._encoder)
-        categories, _, shares = self._run(read, vectors)
-        best = int(categories.argmax())
-        weights = _word_weights(read, shares[:, best])
+        _, _, scores, shares = self._run(read, vectors)
+        best = int(scores.argmax())
+        weights = _word_weights(read, shares[:, best] - np.delete(shares, best, axis=1).mean(axis=1))
         chosen = sorted((word for word in weights if weights[word] > 0), key=lambda word: -weights[word])[:CANDIDATES]
         falls = []
         for word in chosen:
             left = read.replace(word, "")
             kept = vectors if len(read) > LONG else features.dense([left], self._encoder)
-            falls.append((word, float(categories[best] - self._run(left, kept)[0][best])))
+            falls.append((word, _log_odds(scores, best) - _log_odds(self._run(left, kept)[2], best)))
         return sorted(((word, fall) for word, fall in falls if fall > 0), key=lambda row: -row[1])[:count]
 
     def _run(self, read: str, vectors: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Probabilities of categories and priorities, and each n-gram's share in each category's score."""
+        """Probabilities of categories and of priorities, the categories' scores, and each n-gram's share in these."""
         buckets, values = features.counts(read)
         given = {"buckets": buckets, "values": values, "dense": vectors}
-        categories, priorities, shares = self._model.run(("category", "priority", "shares"), given)
-        return [categories[0], priorities[0], shares]
+        *rows, shares = self._model.run(("category", "priority", "category_scores", "shares"), given)
+        return [row[0] for row in rows] + [shares]
 
     def _predict(self, read: str) -> Prediction:
         if not read and self._blank is not None:
             calm = "P4" if "P4" in self._priorities else "P3"
             return Prediction(self._blank, 1.0, {n: float(n == self._blank) for n in self._categories}, calm)
-        categories, priorities, _ = self._run(read, features.dense([read], self._encoder))
+        categories, priorities, _, _ = self._run(read, features.dense([read], self._encoder))
         best = int(categories.argmax())
         confidence = float(categories[best])
         return Prediction(
@@ -143,22 +143,22 @@ def _encoder(folder: Path | None) -> Encoder:
     return Encoder(folder) if folder is not None else Encoder()
 
 
+def _log_odds(scores: NDArray[np.float32], best: int) -> float:
+    return float(scores[best] - np.logaddexp.reduce(np.delete(scores, best).astype(np.float64)))
+
+
 def _word_weights(read: str, shares: NDArray[np.float32]) -> dict[str, float]:
     """What the n-grams that touch each of jieba's words add to the score; punctuation is no word."""
     buckets, _ = features.counts(read)
-    share = dict(zip(buckets.tolist(), shares.tolist(), strict=True))
-    words = [word for word in jieba.cut(read, HMM=False)]
-    owner = [index for index, word in enumerate(words) for _ in word]
-    total = [0.0] * len(words)
-    for size in range(1, features.LONGEST_GRAM + 1):
-        for at in range(len(read) - size + 1):
-            value = share[features.bucket(read[at : at + size])]
-            for index in range(owner[at], owner[at + size - 1] + 1):
-                total[index] += value
+    words = jieba.lcut(read, HMM=False)
+    ends = np.cumsum([len(word) for word in words])
+    starts = ends - [len(word) for word in words]
+    total = shares[np.searchsorted(buckets, [features.word_bucket(f"{word} ") for word in words])]
+    for size, row in enumerate(features.character_buckets(read), 1):
+        sums = np.concatenate([[0.0], np.cumsum(shares[np.searchsorted(buckets, row)])])
+        total = total + sums[np.minimum(ends, len(row))] - sums[np.minimum(np.maximum(starts - size + 1, 0), len(row))]
     found: dict[str, float] = {}
-    for index, word in enumerate(words):
-        total[index] += share[features.bucket(f"{word} ")]
-    for word, value in zip(words, total, strict=True):
+    for word, value in zip(words, total.tolist(), strict=True):
         if any(char.isalnum() for char in word):
             found[word] = max(found.get(word, 0.0), value)
     return found

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 import zlib
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 import jieba
@@ -19,7 +17,7 @@ from opencc import OpenCC
 from bot import safety
 from models.encoder import Encoder
 
-BUCKETS = 2**18
+BUCKETS = 2**18  # _SHIFT keeps as many bits
 LONGEST_GRAM = 4
 LONGEST_TEXT = 4000
 LEAD = 60
@@ -27,6 +25,7 @@ FLAGS = 2
 GROUPS = (1.0, 1.0, 0.5, 0.5)  # weights of the groups of `counts`, each brought to length 1
 
 jieba.setLogLevel(60)
+_PRIME, _SPREAD, _SHIFT = np.uint64(1_000_003), np.uint64(0x9E3779B97F4A7C15), np.uint64(64 - 18)
 _SENTENCE_END = re.compile("[。！？!?；]")
 
 
@@ -47,30 +46,45 @@ def lead(text: str) -> str:
     return text[: min(LEAD, end.end() if end else LEAD)]
 
 
-def bucket(gram: str) -> int:
-    """The column of an n-gram."""
-    return zlib.crc32(gram.encode()) % BUCKETS
+def character_buckets(text: str) -> list[NDArray[np.int64]]:
+    """The columns of the 1- to 4-grams that begin at each character; the longer, the fewer places they begin at."""
+    codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32).astype(np.uint64)
+    found, rolling = [], np.zeros(len(codes), dtype=np.uint64)
+    for size in range(1, LONGEST_GRAM + 1):
+        rolling = (rolling[: len(codes) - size + 1] * _PRIME + codes[size - 1 :]) if size <= len(codes) else rolling[:0]
+        found.append((((rolling + np.uint64(size)) * _SPREAD) >> _SHIFT).astype(np.int64))
+    return found
+
+
+@lru_cache(2**16)
+def word_bucket(words: str) -> int:
+    """The column of a word or a pair of words."""
+    return zlib.crc32(words.encode()) % BUCKETS
 
 
 def counts(text: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Distinct buckets (n,) of a normal text and 1 + log of their counts in each group (GROUPS, n).
+    """Distinct buckets (n,) of a normal text, rising, and 1 + log of their counts in each group (GROUPS, n).
 
     Groups: characters of the whole text and of its lead, words (jieba's, singly and in pairs) of both.
     """
     first = lead(text)
-    places: dict[int, int] = {}
-    found: list[tuple[int, int, float]] = []
-    for group, grams in enumerate((_characters(text), _characters(first), _words(text), _words(first))):
-        for gram, count in Counter(grams).items():
-            found.append((group, places.setdefault(bucket(gram), len(places)), 1 + math.log(count)))
-    values = np.zeros((len(GROUPS), len(places)), dtype=np.float32)
-    for group, place, value in found:
-        values[group, place] += value
-    return np.fromiter(places, np.int64, len(places)), values
-
-
-def _characters(text: str) -> Iterator[str]:
-    return (text[at : at + size] for size in range(1, LONGEST_GRAM + 1) for at in range(len(text) - size + 1))
+    characters = character_buckets(text)
+    words = np.array([word_bucket(word) for word in _words(text)], dtype=np.int64)
+    groups = [
+        np.concatenate(characters),
+        np.concatenate([row[: max(0, len(first) - size)] for size, row in enumerate(characters)]),
+        words,
+        words if first == text else np.array([word_bucket(word) for word in _words(first)], dtype=np.int64),
+    ]
+    buckets, places = np.unique(np.concatenate(groups), return_inverse=True)
+    values = np.zeros((len(GROUPS), len(buckets)), dtype=np.float32)
+    at = 0
+    for row, group in zip(values, groups, strict=True):
+        np.add.at(row, places[at : at + len(group)], 1)
+        at += len(group)
+    found = values > 0
+    values[found] = 1 + np.log(values[found])
+    return buckets, values
 
 
 def _words(text: str) -> Iterator[str]:

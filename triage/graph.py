@@ -33,8 +33,8 @@ def save(heads: Sequence[Head], idf: NDArray[np.float32], file: Path) -> None:
     """Write the graph for one text a run.
 
     Inputs: `buckets` (n,) int64 and `values` (groups, n) of one text's n-grams, `dense` (1, d). Every group is weighed
-    by idf, brought to length 1 and summed with its weight. Outputs: a probability row per head, and `shares`
-    (n, classes of the first head), what each n-gram adds to each score. The table of n-gram weights is int8 with one
+    by idf, brought to length 1 and summed with its weight. Outputs: a row of
+    probabilities and one of scores per head, and `shares` (n, classes of the first head), what each n-gram adds to each score. The table of n-gram weights is int8 with one
     scale a class.
     """
     table = np.hstack([head.weights[:BUCKETS] for head in heads]) * idf[:, None]
@@ -81,7 +81,10 @@ def save(heads: Sequence[Head], idf: NDArray[np.float32], file: Path) -> None:
             node("Slice", ["scores", f"{head.name}_begin", f"{head.name}_end", "second"], [f"{head.name}_scores"]),
             node("Softmax", [f"{head.name}_scores"], [head.name], axis=1),
         ]
-        outputs.append(helper.make_tensor_value_info(head.name, TensorProto.FLOAT, [1, len(head.classes)]))
+        outputs += [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, len(head.classes)])
+            for name in (head.name, f"{head.name}_scores")
+        ]
     nodes.append(node("Slice", ["all_shares", "category_begin", "category_end", "second"], ["shares"]))
     outputs.append(helper.make_tensor_value_info("shares", TensorProto.FLOAT, ["n", len(heads[0].classes)]))
     inputs = [

@@ -82,17 +82,20 @@ def coverage(confidence: NDArray[np.float64], right: NDArray[np.bool_], precisio
 def sure_from(confidence: NDArray[np.float64], right: NDArray[np.bool_], precision: float = 0.95) -> float:
     """The least confidence from which on predictions reach the precision; above 1 where none does."""
     order = np.argsort(-confidence)
-    reached = np.cumsum(right[order]) / np.arange(1, len(right) + 1) >= precision
-    return float(confidence[order][np.flatnonzero(reached).max()]) if reached.any() else 1.01
+    falling = confidence[order]
+    last = np.append(falling[1:] < falling[:-1], True)  # equal confidences stand or fall together
+    reached = last & (np.cumsum(right[order]) / np.arange(1, len(right) + 1) >= precision)
+    return float(falling[np.flatnonzero(reached).max()]) if reached.any() else 1.01
 
 
 def urgent_from(scores: NDArray[np.float64], urgent: NDArray[np.bool_], recall: float, false: float) -> float | None:
     """The highest threshold with the recall on urgent rows; raised to where false alarms stay within `false`."""
     if not urgent.any() or urgent.all():
         return None
-    for_recall = float(np.quantile(scores[urgent], 1 - recall, method="lower"))
-    for_false = float(np.quantile(scores[~urgent], 1 - false, method="higher"))
-    return max(for_recall, for_false)
+    thresholds = np.unique(scores)
+    for_recall = max(t for t in thresholds if (scores[urgent] >= t).mean() >= recall)
+    for_false = min((t for t in thresholds if (scores[~urgent] >= t).mean() <= false), default=float(thresholds[-1]))
+    return float(max(for_recall, for_false))
 
 
 def _priorities(examples: Sequence[Example], found: Sequence[Prediction]) -> dict[str, Any]:
