@@ -33,9 +33,9 @@ def save(heads: Sequence[Head], idf: NDArray[np.float32], file: Path) -> None:
     """Write the graph for one text a run.
 
     Inputs: `buckets` (n,) int64 and `values` (groups, n) of one text's n-grams, `dense` (1, d). Every group is weighed
-    by idf, brought to length 1 and summed with its weight. Outputs: a row of
-    probabilities and one of scores per head, and `shares` (n, classes of the first head), what each n-gram adds to each score. The table of n-gram weights is int8 with one
-    scale a class.
+    by idf, brought to length 1 and summed with its weight. Outputs: a row of probabilities and one of scores per head,
+    and `shares` (n, classes of the first head), what each n-gram adds to each score. The table of n-gram weights is
+    int8 with one scale a class.
     """
     table = np.hstack([head.weights[:BUCKETS] for head in heads]) * idf[:, None]
     scale = np.maximum(np.abs(table).max(axis=0), 1e-9) / 127
