@@ -96,6 +96,7 @@ async def doctor(bridge: Bridge) -> int:
         ("database", bridge.database.ping, "check DATABASE_URL and that the server runs"),
         ("dialogue", bridge.rasa.ready, "start the product with `make run`, or check RASA_URL"),
         ("systems", lambda: bridge.systems.areas("人民路"), "check UTILITY_API_BASE and UTILITY_API_TOKEN"),
+        *((channel.name, channel.check, f"check {channel.name.upper()}_*") for channel in bridge.channels),
     ):
         try:
             await check()

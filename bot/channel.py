@@ -64,6 +64,10 @@ class Channel(Protocol):
         """What the door does besides answering requests, until cancelled; may return at once."""
         ...
 
+    async def check(self) -> None:
+        """Raise when the platform does not know us; for `python -m bot doctor`."""
+        ...
+
     def parts(self, message: Outbound) -> Sequence[Outbound]:
         """The message in pieces of the platform's size, each sent (and repeated) on its own."""
         ...

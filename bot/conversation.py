@@ -12,7 +12,7 @@ from itertools import takewhile
 from typing import Protocol
 
 from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import safety, transcript
@@ -29,6 +29,7 @@ BACK = Outbound(
 NO_WORDS = "收到了，谢谢。请再用文字说说您的问题，或者发送“转人工”。"
 BACKLOG_AFTER = timedelta(seconds=30)
 BACKLOG_MOST = 50
+ANSWER_AGAIN = (1, 2, 4, 8, 16, 32)
 
 log = logging.getLogger(__name__)
 
@@ -115,8 +116,18 @@ class Conversations:
     async def accept(self, inbound: Inbound) -> Receipt:
         """`receive`, and let the answer follow in the background."""
         receipt = await self.receive(inbound)
-        self._start(self.answer(receipt.conversation))
+        self._start(self._answer_surely(receipt.conversation))
         return receipt
+
+    async def _answer_surely(self, conversation: int) -> None:
+        """`answer`, again after 1, 2, 4 … seconds when the database fails: what is stored is answered."""
+        for wait in ANSWER_AGAIN:
+            try:
+                return await self.answer(conversation)
+            except SQLAlchemyError:
+                log.exception("conversation %s: the turn failed, trying again in %d s", conversation, wait)
+                await asyncio.sleep(wait)
+        await self.answer(conversation)
 
     async def answer(self, conversation: int) -> None:
         """Give every stored message that still waits its turn, in order; also after a restart.

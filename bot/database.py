@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,8 @@ class Database:
             case other:
                 raise ValueError(f"database {other!r} is not supported: use sqlite or postgresql")
         self._writer = self._engine.execution_options(write=True)
+        # SQLite has one writer and lets those who wait for it starve; here they take turns
+        self._turns = asyncio.Lock() if parsed.get_backend_name() == "sqlite" else nullcontext()
 
     async def migrate(self) -> None:
         """Bring the schema to the newest version."""
@@ -146,7 +148,11 @@ class Database:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
         """A transaction: committed on leaving, rolled back on an error."""
-        async with AsyncSession(self._writer, expire_on_commit=False) as session, session.begin():
+        async with (
+            self._turns,
+            AsyncSession(self._writer, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     async def close(self) -> None:

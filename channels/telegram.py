@@ -157,6 +157,13 @@ class Telegram:
             elif (found := self._inbound(update.update_id, update.message)) is not None:
                 await receive(found)
 
+    async def check(self) -> None:
+        """Ask the platform who we are."""
+        try:
+            await self._bot.get_me()
+        finally:
+            await self._bot.session.close()
+
     def parts(self, message: Outbound) -> Sequence[Outbound]:
         """Text of at most 4,096 UTF-16 units each, the last with the buttons, then the bill chart as a picture."""
         texts = rendering.split(message.text, LONGEST_UNITS, rendering.utf16_size)

@@ -78,6 +78,9 @@ class RememberingChannel:
     async def run(self, receive: Receive) -> None:
         """Nothing to do."""
 
+    async def check(self) -> None:
+        """Always known."""
+
     def parts(self, message: Outbound) -> Sequence[Outbound]:
         return [Outbound(text) for text in message.text.split("|")]
 

@@ -98,6 +98,9 @@ class Webchat:
     async def run(self, receive: Receive) -> None:
         """Nothing besides the routes."""
 
+    async def check(self) -> None:
+        """Our own page needs no platform."""
+
     def parts(self, message: Outbound) -> Sequence[Outbound]:
         """A page shows a message of any length."""
         return [message]

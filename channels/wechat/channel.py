@@ -77,6 +77,11 @@ class WeChat:
         except Exception as failure:
             log.warning("WeChat: the menu could not be set: %s", failure)
 
+    async def check(self) -> None:
+        """Ask for a token; a passive account needs none."""
+        if self._client is not None:
+            await self._client.access_token()
+
     def parts(self, message: Outbound) -> Sequence[Outbound]:
         """Text of at most 2,048 bytes each, then the bill chart as a picture."""
         texts = rendering.split(rendering.as_text(message), LONGEST_BYTES, rendering.utf8_size)

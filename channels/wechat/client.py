@@ -74,7 +74,7 @@ class WeChatClient:
         self, path: str, query: Mapping[str, str], body: Mapping[str, Any] | None = None, files: Any = None
     ) -> dict[str, Any]:
         for _ in range(3):
-            token = await self._access_token()
+            token = await self.access_token()
             # WeChat shows \uXXXX to the customer as it is, so the JSON must hold the characters themselves
             content = json.dumps(body, ensure_ascii=False).encode() if body is not None else None
             answer = await self._http.post(
@@ -95,7 +95,8 @@ class WeChatClient:
             return found
         raise WeChatError(f"{path}: three tokens in a row were refused")
 
-    async def _access_token(self) -> str:
+    async def access_token(self) -> str:
+        """A token that should be good; raises `WeChatError` or `httpx.HTTPError`."""
         if not self._token or self._clock() >= self._good_until:
             await self._renew(self._token)
         return self._token

@@ -33,3 +33,33 @@ def test_an_empty_environment_is_enough_and_its_secret_lasts(tmp_path: Path) -> 
 def test_a_wrong_setting_is_named(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(WrongSetting, match=f"^{name} "):
         read(tmp_path, **{name: value})
+
+
+WECHAT = {"WECHAT_TOKEN": "token123", "WECHAT_APP_ID": "wx1", "WECHAT_APP_SECRET": "s"}
+
+
+def test_a_channel_without_its_token_is_not_mounted(tmp_path: Path) -> None:
+    none = read(tmp_path, WECHAT_APP_ID="wx1", TELEGRAM_WEBHOOK_SECRET="x")
+    assert none.wechat is None and none.telegram is None
+    both = read(tmp_path, **WECHAT, TELEGRAM_TOKEN="1:abc")
+    assert both.wechat is not None and both.wechat.api_base == "https://api.weixin.qq.com"
+    assert both.telegram is not None and both.telegram.webhook_secret == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WECHAT_TOKEN", "a b"),
+        ("WECHAT_APP_ID", ""),
+        ("WECHAT_APP_SECRET", ""),
+        ("WECHAT_AES_KEY", "short"),
+        ("WECHAT_PASSIVE_ONLY", "maybe"),
+        ("WECHAT_API_BASE", "nowhere"),
+        ("TELEGRAM_TOKEN", "abc"),
+        ("TELEGRAM_WEBHOOK_SECRET", "ü"),
+        ("TELEGRAM_API_BASE", "nowhere"),
+    ],
+)
+def test_a_wrong_setting_of_a_channel_is_named(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(WrongSetting, match=f"^{name} "):
+        read(tmp_path, **{**WECHAT, "TELEGRAM_TOKEN": "1:abc", name: value})
