@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
+from typing import cast
+
+from sqlalchemy import Connection, Table, text
 
 from bot.database import Database
+from triage.ticket import TicketRow
 
+TABLE = cast(Table, TicketRow.__table__)
 CONVERSATIONS = 5000
 TICKETS = """
 INSERT INTO ticket (id, number, conversation_id, message_seq, channel, status, category, category_confidence, priority,
@@ -65,6 +69,19 @@ async def tickets(database: Database, first: int, last: int) -> None:
                  for key, value in DIALECTS[dialect].items()}  # fmt: skip
         statement = TICKETS.format(conversations=CONVERSATIONS, **words)
         connection = await session.connection()
+        # a million rows are sorted into an index faster than one by one
+        await connection.run_sync(_drop_indexes)
         await connection.exec_driver_sql(statement.replace("%", "%%") if dialect == "postgresql" else statement)
+        await connection.run_sync(_create_indexes)
     async with database.write() as session:
         await session.execute(text("ANALYZE"))
+
+
+def _drop_indexes(connection: Connection) -> None:
+    for index in TABLE.indexes:
+        index.drop(connection)
+
+
+def _create_indexes(connection: Connection) -> None:
+    for index in TABLE.indexes:
+        index.create(connection)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import sqlite3
 import statistics
@@ -235,6 +236,7 @@ async def everything(sizes: tuple[int, ...]) -> dict[str, Any]:
 
 def main() -> None:
     """Print one JSON object; QUEUE_BENCH_MOST limits the largest size, for a short look."""
+    logging.disable(logging.WARNING)
     most = int(os.environ.get("QUEUE_BENCH_MOST", SIZES[-1]))
     figures = asyncio.run(everything(tuple(size for size in SIZES if size <= most)))
     print(json.dumps(figures, indent=1, ensure_ascii=False))

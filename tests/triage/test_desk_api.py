@@ -249,6 +249,28 @@ def test_exports_hold_every_ticket_masked(database_url: Url) -> None:
     run(database_url(), scene)
 
 
+def test_the_wall_and_the_charts_count_what_is_there(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        for n, text in enumerate(["P2 停电了", "P2 停电啦", "P3 电费不对"]):
+            await stage.file(str(n), text)
+            stage.now += timedelta(minutes=10)
+        boss, li = await stage.login("boss", Role.SUPERVISOR), await stage.login("li", Role.AGENT, "repair")
+        await li.post("/presence", json={"state": "online", "push": True})
+        wall = (await boss.get("/wall")).json()
+        assert (wall["waiting"], wall["open"], wall["longest_wait_seconds"]) == (1, 3, 600)
+        repair = wall["teams"]["repair"]
+        assert (repair["waiting"], repair["online"], repair["load"], repair["at_risk"]) == (0, 1, 2, 2)
+        await li.post("/tickets/1/resolve", json={"resolution": "好了"})
+        charts = (await boss.get("/charts", params={"days": 1})).json()
+        assert charts["days"] == [{"day": "2026-11-24", "opened": 3, "resolved": 1}]
+        assert charts["sla"]["first_response"] == {"met": 1, "in_time": 1}
+        assert sum(hour["arrivals"] for hour in charts["staffing"]) == 3
+        users = (await boss.get("/users")).json()["items"]
+        assert [(one["username"], one["state"], one["load"]) for one in users][1] == ("li", "online", 1)
+
+    run(database_url(), scene)
+
+
 def test_bulk_changes_are_previewed_and_undone(database_url: Url) -> None:
     async def scene(stage: Stage) -> None:
         for sender in "abc":
