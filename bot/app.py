@@ -38,10 +38,12 @@ from bot.channel import Channel
 from bot.conversation import Conversations, Dialogue, Shortcut
 from bot.database import Database
 from bot.dialogue import environment
+from bot.files import Files
 from bot.outbox import Outbox
 from bot.rasa import Rasa
 from bot.settings import Settings
 from bot.visits import Visits
+from bot.watch import Watch
 from channels.telegram import Telegram
 from channels.webchat.channel import Webchat
 from channels.wechat.channel import WeChat
@@ -86,6 +88,7 @@ class Bridge:
     conversations: Conversations
     channels: tuple[Channel, ...]
     outbox: Outbox
+    files: Files
     desk: Parts
     rounds: Rounds
 
@@ -113,7 +116,11 @@ def assemble(settings: Settings) -> Bridge:
         shortcuts.insert(0, passive.shortcut)
     conversations = Conversations(database, dialogue, queue, bell, shortcuts=shortcuts)
     queue.attach(conversations)
-    channels: list[Channel] = [Webchat(conversations, bell, settings.secret_key, queue.position)]
+    files = Files(settings.var / "files", settings.secret_key)
+    web = Webchat(
+        conversations, bell, settings.secret_key, queue.position, files, settings.operator_name, settings.embed_origins
+    )
+    channels: list[Channel] = [web]
     if settings.wechat is not None:
         account = settings.wechat
         client = None if passive else WeChatClient(account.app_id, account.app_secret, account.api_base)
@@ -123,11 +130,11 @@ def assemble(settings: Settings) -> Bridge:
     assignment = Assignment(database, queue, now)
     desk = parts(
         database, bell, Users(database, settings.secret_key), taxonomy, queue, conversations, assignment,
-        Search(database, bell), partial(records, systems), rasa.brief, now,
+        Search(database, bell), partial(records, systems), rasa.brief, files, now,
     )  # fmt: skip
     return Bridge(
         settings, database, bell, systems, rasa, taxonomy, queue, conversations, tuple(channels),
-        Outbox(database, channels, bell), desk, Rounds(database, queue, assignment, bell, now),
+        Outbox(database, channels, bell), files, desk, Rounds(database, queue, assignment, bell, now),
     )  # fmt: skip
 
 
@@ -143,7 +150,8 @@ def build(bridge: Bridge) -> FastAPI:
         doors = (channel.run(bridge.conversations.accept) for channel in bridge.channels)
         notices = rounds([alerts.look, watch.look])
         search, policy = bridge.desk.search.run(), _apply_policy(bridge)
-        work = (bridge.outbox.run(), bridge.rounds.run(), search, policy, notices, _recover(bridge), *doors)
+        others = Watch(bridge.conversations, bridge.bell).run()
+        work = (bridge.outbox.run(), bridge.rounds.run(), search, policy, notices, others, _recover(bridge), *doors)
         tasks = [asyncio.create_task(one) for one in work]
         yield
         for task in reversed(tasks):
@@ -165,6 +173,7 @@ def build(bridge: Bridge) -> FastAPI:
     app = FastAPI(title="Dianqiao 电桥", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
     for channel in bridge.channels:
         app.router.routes.extend(channel.routes(bridge.conversations.accept))
+    app.router.routes.extend(bridge.files.routes())
     app.router.routes.extend(action_routes(actions, actions_token(settings.secret_key)))
     desk_routes(app, bridge.desk)
     app.include_router(delivery(bridge.desk, bridge.outbox))

@@ -12,15 +12,16 @@ Event = Mapping[str, Any]
 CHANGED: Event = {"type": "changed"}
 QUEUE = "queue"
 DESK = "desk"
+CONVERSATION = "conversation:"
 
 
 def conversation_topic(conversation: int) -> str:
     """Topic that rings when a conversation has a new message or owner, or someone types."""
-    return f"conversation:{conversation}"
+    return f"{CONVERSATION}{conversation}"
 
 
 class Bell:
-    """Topics and who listens; missed rings cost only time, so listeners also look every few seconds."""
+    """Topics and who listens; `bot.watch` rings for what other processes changed."""
 
     def __init__(self) -> None:
         """Nobody listens yet."""
@@ -31,6 +32,10 @@ class Bell:
         for listener in self._listeners.get(topic, ()):
             if not listener.full():
                 listener.put_nowait(event)
+
+    def conversations(self) -> list[int]:
+        """The conversations somebody listens to."""
+        return [int(topic[len(CONVERSATION) :]) for topic in self._listeners if topic.startswith(CONVERSATION)]
 
     @contextmanager
     def listen(self, *topics: str) -> Iterator[asyncio.Queue[Event]]:

@@ -246,6 +246,16 @@ class Conversations:
         async with self._database.read() as session:
             return Owner((await session.get_one(ConversationRow, conversation)).owner)
 
+    async def heads(self, conversations: Sequence[int]) -> dict[int, tuple[int, int]]:
+        """The newest seq and the owner token of each: whether one of them changed since."""
+        async with self._database.read() as session:
+            rows = await session.execute(
+                select(ConversationRow.id, ConversationRow.last_seq, ConversationRow.owner_token).where(
+                    ConversationRow.id.in_(conversations)
+                )
+            )
+            return {id: (seq, token) for id, seq, token in rows}
+
     async def find(self, channel: str, sender: str) -> int | None:
         """The conversation of a contact, or None before their first message."""
         async with self._database.read() as session:

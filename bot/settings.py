@@ -46,7 +46,8 @@ class Settings:
     """Everything a deployment may choose.
 
     `admin_password` is None when one should be made and printed; `rasa_url` is None when this process runs Rasa itself;
-    `utility_api_base` is None for the sample systems.
+    `utility_api_base` is None for the sample systems. `embed_origins` are the sites that may show the chat in a frame;
+    `operator_name` is who customers read that they talk to.
     """
 
     host: str
@@ -59,6 +60,8 @@ class Settings:
     rasa_port: int
     utility_api_base: str | None
     utility_api_token: str
+    embed_origins: tuple[str, ...]
+    operator_name: str
     var: Path
     wechat: WeChatSettings | None = None
     telegram: TelegramSettings | None = None
@@ -88,6 +91,8 @@ class Settings:
             if "UTILITY_API_BASE" in given
             else None,
             utility_api_token=given.get("UTILITY_API_TOKEN", ""),
+            embed_origins=_origins("EMBED_ORIGINS", given.get("EMBED_ORIGINS", "*")),
+            operator_name=given.get("OPERATOR_NAME", "江临市供电公司（演示）"),
             var=var,
             wechat=_wechat(given),
             telegram=_telegram(given),
@@ -109,6 +114,17 @@ def _url(name: str, value: str) -> str:
     if not right:
         raise WrongSetting(f"{name} is {value!r}: give an address such as https://example.org")
     return value.rstrip("/")
+
+
+def _origins(name: str, value: str) -> tuple[str, ...]:
+    origins = tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
+    for origin in origins:
+        if origin in ("*", "none"):
+            if len(origins) > 1:
+                raise WrongSetting(f"{name} is {value!r}: {origin} cannot stand beside other origins")
+        elif urlsplit(_url(name, origin)).path or set(origin) & set(" ;'\"?#@"):
+            raise WrongSetting(f"{name} is {origin!r}: give origins such as https://example.org, separated by commas")
+    return origins
 
 
 def _database(value: str) -> str:

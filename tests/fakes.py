@@ -11,10 +11,12 @@ from bot.message import Button, Outbound, Turn
 
 
 class ScriptedDialogue:
-    """Echoes what it is asked; certain words make it hand off, fail, hang, say nothing, or wait for `release`."""
+    """Echoes what it is asked, or gives what is `planned`; certain words make it hand off, fail, hang, say nothing, or
+    wait for `release`."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.planned: dict[str, Turn] = {}
         self.payloads: list[str | None] = []
         self.forgotten: list[int] = []
         self.summaries: list[str] = []
@@ -24,6 +26,8 @@ class ScriptedDialogue:
     async def ask(self, conversation: int, seq: int, text: str, payload: str | None = None) -> Turn:
         self.asked.append(text)
         self.payloads.append(payload)
+        if text in self.planned:
+            return self.planned[text]
         if text == "转人工":
             return Turn((Outbound("正在为您转接人工客服。"),), handoff="customer asked")
         if text == "坏":

@@ -1,83 +1,45 @@
-"""Web chat: a WebSocket, a long-poll fallback, the page and the widget.
-
-A connection pulls: it reads the messages after the last `seq` it sent, so a client has each once and in order after any
-reconnect. The bell is only a hint to look.
-"""
+"""Web chat: a WebSocket, a long-poll fallback, the page and the widget."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import time
-from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+import html
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from bot.bell import Bell, conversation_topic
+from bot.bell import Bell
 from bot.channel import Receive
 from bot.conversation import Conversations
-from bot.message import Delivery, Inbound, Message, Outbound
+from bot.files import LARGEST, Files, Unfit
+from bot.message import Inbound, Outbound
+from channels.webchat import frames
+from channels.webchat.allowance import Allowance
+from channels.webchat.frames import Refused
 from channels.webchat.identity import Identities, NoIdentity
+from channels.webchat.stream import Position, Stream
 
 STATIC = Path(__file__).with_name("static")
-LONGEST_TEXT = 10_000
-LONGEST_ID = 64
-LOOK_EVERY = 2.0
 LONGEST_WAIT = 50.0
 MESSAGES_A_MINUTE = 60
 SESSIONS_A_MINUTE = 60
+UPLOADS_A_MINUTE = 20
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss:; "
-    "frame-ancestors *; base-uri 'none'; form-action 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
 )
-ERRORS = {
-    "bad_json": "消息格式不对，请刷新页面再试。",
-    "bad_type": "不支持这种消息。",
-    "bad_id": "消息编号不对，请刷新页面再试。",
-    "empty": "请输入内容。",
-    "too_long": f"消息太长了，请控制在{LONGEST_TEXT}字以内。",
-    "too_fast": "您发得太快了，请稍等一会儿再发。",
-    "no_identity": "登录已过期，请刷新页面。",
-}
+HARDENED = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
-Position = Callable[[int], Awaitable[int | None]]
-
-
-class Refused(Exception):
-    """A frame that cannot be accepted; `code` is a key of `ERRORS`."""
-
-    def __init__(self, code: str) -> None:
-        """Remember the code."""
-        super().__init__(code)
-        self.frame = {"type": "error", "code": code, "text": ERRORS[code]}
-
-
-class Allowance:
-    """At most `most` events a minute for each key."""
-
-    def __init__(self, most: int) -> None:
-        """Nothing used yet."""
-        self._most = most
-        self._used: defaultdict[str, deque[float]] = defaultdict(deque)
-
-    def take(self, key: str) -> bool:
-        """Use one, if the last minute has room."""
-        now, used = time.monotonic(), self._used[key]
-        while used and used[0] < now - 60:
-            used.popleft()
-        if len(used) >= self._most:
-            return False
-        used.append(now)
-        return True
+log = logging.getLogger(__name__)
 
 
 class Webchat:
@@ -86,14 +48,27 @@ class Webchat:
     name = "web"
     pushes = False
 
-    def __init__(self, conversations: Conversations, bell: Bell, secret_key: str, position: Position) -> None:
-        """`position` says how many wait before a conversation, None when it does not wait."""
-        self._conversations = conversations
-        self._bell = bell
+    def __init__(
+        self,
+        conversations: Conversations,
+        bell: Bell,
+        secret_key: str,
+        position: Position,
+        files: Files,
+        operator: str = "",
+        embed_origins: Sequence[str] = ("*",),
+        messages_a_minute: int = MESSAGES_A_MINUTE,
+    ) -> None:
+        """`operator` is who the page says runs it; `embed_origins` may frame it: origins, "*" for all or "none"."""
+        self._stream = Stream(self.name, conversations, bell, position, files)
+        self._files = files
         self._identities = Identities(secret_key)
-        self._position = position
-        self._messages = Allowance(MESSAGES_A_MINUTE)
+        self._messages = Allowance(messages_a_minute)
         self._sessions = Allowance(SESSIONS_A_MINUTE)
+        self._uploads = Allowance(UPLOADS_A_MINUTE)
+        self._page = (STATIC / "chat.html").read_text().replace("{operator}", html.escape(operator))
+        ancestors = "'none'" if list(embed_origins) == ["none"] else " ".join(["'self'", *embed_origins])
+        self._headers = {**HARDENED, "Content-Security-Policy": POLICY.format(ancestors=ancestors)}
 
     async def run(self, receive: Receive) -> None:
         """Nothing besides the routes."""
@@ -112,42 +87,50 @@ class Webchat:
         """The page, the widget and the protocol."""
 
         async def session(request: Request) -> Response:
-            old = await _json(request)
             try:
-                return JSONResponse({"token": self._identities.rotated(str(old["token"]))})
+                return JSONResponse({"token": self._identities.rotated(str((await _json(request))["token"]))})
             except (KeyError, NoIdentity):
                 pass
+            except Refused as refused:
+                return JSONResponse(refused.frame, status_code=refused.status)
             if not self._sessions.take(request.client.host if request.client else ""):
                 return JSONResponse(Refused("too_fast").frame, status_code=429)
-            return JSONResponse({"token": self._identities.new()})
+            return JSONResponse({"token": self._identities.new(), "new": True})
 
         async def post(request: Request) -> Response:
             try:
                 sender = self._sender(request.query_params.get("token", ""))
                 return JSONResponse(await self._frame(sender, await _json(request), receive))
             except Refused as refused:
-                status = {"no_identity": 401, "too_fast": 429}.get(refused.frame["code"], 422)
-                return JSONResponse(refused.frame, status_code=status)
+                return JSONResponse(refused.frame, status_code=refused.status)
 
-        async def poll(request: Request) -> Response:
+        async def upload(request: Request) -> Response:
             try:
                 sender = self._sender(request.query_params.get("token", ""))
-                after = int(request.query_params.get("after", "0"))
-                wait = min(float(request.query_params.get("wait", "0")), LONGEST_WAIT)
+                return JSONResponse(await self._upload(sender, request, receive))
             except Refused as refused:
-                return JSONResponse(refused.frame, status_code=401)
+                return JSONResponse(refused.frame, status_code=refused.status)
+
+        async def poll(request: Request) -> Response:
+            asked = request.query_params
+            try:
+                sender = self._sender(asked.get("token", ""))
+                after, wait = _after(asked), min(max(float(asked.get("wait", "0")), 0), LONGEST_WAIT)
+            except Refused as refused:
+                return JSONResponse(refused.frame, status_code=refused.status)
             except ValueError:
-                return JSONResponse({"type": "error", "code": "bad_number", "text": "参数不对。"}, status_code=422)
-            return JSONResponse({"messages": await self._poll(sender, after, wait)})
+                return JSONResponse(Refused("bad_number").frame, status_code=422)
+            found = await self._stream.poll(sender, after, wait, asked.get("state"))
+            return JSONResponse({"messages": found}, headers={"Cache-Control": "no-store"})
 
         async def socket(websocket: WebSocket) -> None:
             await self._socket(websocket, receive)
 
         async def page(request: Request) -> Response:
-            return FileResponse(STATIC / "chat.html", headers={"Content-Security-Policy": POLICY})
+            return HTMLResponse(self._page, headers=self._headers)
 
         async def widget(request: Request) -> Response:
-            return FileResponse(STATIC / "widget.js", media_type="text/javascript")
+            return FileResponse(STATIC / "widget.js", media_type="text/javascript", headers=HARDENED)
 
         return [
             Route("/", page),
@@ -155,6 +138,7 @@ class Webchat:
             Route("/chat/session", session, methods=["POST"]),
             Route("/chat/messages", poll, methods=["GET"]),
             Route("/chat/messages", post, methods=["POST"]),
+            Route("/chat/files", upload, methods=["POST"]),
             WebSocketRoute("/chat/ws", socket),
             Mount("/chat/static", StaticFiles(directory=STATIC)),
         ]
@@ -169,23 +153,21 @@ class Webchat:
         await websocket.accept()
         try:
             sender = self._sender(websocket.query_params.get("token", ""))
-            after = int(websocket.query_params.get("after", "0"))
+            after = _after(websocket.query_params)
         except (Refused, ValueError):
             await websocket.send_json(Refused("no_identity").frame)
             await websocket.close(4401)
             return
-        arrived = asyncio.Event()
-        pushing = asyncio.create_task(self._push(websocket, sender, after, arrived))
+        pushing = asyncio.create_task(self._push(websocket, sender, after))
         try:
             while True:
                 text = await websocket.receive_text()
                 try:
-                    answer = await self._frame(sender, _parse(text), receive)
+                    answer = await self._frame(sender, frames.parse(text), receive)
                 except Refused as refused:
                     answer = refused.frame
                 if answer:
                     await websocket.send_json(answer)
-                    arrived.set()
         except (WebSocketDisconnect, RuntimeError, KeyError):
             pass
         finally:
@@ -193,104 +175,56 @@ class Webchat:
             with suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
                 await pushing
 
-    async def _push(self, websocket: WebSocket, sender: str, after: int, arrived: asyncio.Event) -> None:
-        while (conversation := await self._conversations.find(self.name, sender)) is None:
-            await arrived.wait()
-            arrived.clear()
-        told: dict[str, Any] | None = None
-        with self._bell.listen(conversation_topic(conversation)) as rings:
-            while True:
-                fresh = await self._conversations.messages(conversation, after)
-                for message in fresh:
-                    await websocket.send_json(_message(message))
-                    after = message.seq
-                if any(message.delivery is Delivery.QUEUED for message in fresh):
-                    await self._conversations.delivered(conversation, after)
-                owner = await self._owner(conversation)
-                if owner != told:
-                    await websocket.send_json(owner)
-                    told = owner
-                try:
-                    async with asyncio.timeout(LOOK_EVERY):
-                        event = await rings.get()
-                except TimeoutError:
-                    continue
-                if event["type"] == "typing" and event["from"] != "customer":
-                    await websocket.send_json(dict(event))
-
-    async def _poll(self, sender: str, after: int, wait: float) -> list[dict[str, Any]]:
-        until, confirmed = time.monotonic() + wait, False
-        while True:
-            conversation = await self._conversations.find(self.name, sender)
-            if conversation is not None:
-                if after and not confirmed:
-                    await self._conversations.delivered(conversation, after)
-                    confirmed = True
-                found = await self._conversations.messages(conversation, after)
-                if found:
-                    return [*map(_message, found), await self._owner(conversation)]
-            left = until - time.monotonic()
-            if left <= 0:
-                return []
-            topic = conversation_topic(conversation) if conversation is not None else "none"
-            with self._bell.listen(topic) as rings, suppress(TimeoutError):
-                async with asyncio.timeout(min(left, 1.0)):
-                    await rings.get()
-
-    async def _owner(self, conversation: int) -> dict[str, Any]:
-        owner = await self._conversations.owner(conversation)
-        position = await self._position(conversation) if owner == "queue" else None
-        return {"type": "owner", "owner": str(owner), "position": position}
+    async def _push(self, websocket: WebSocket, sender: str, after: int) -> None:
+        try:
+            async with aclosing(self._stream.follow(sender, after)) as following:
+                async for frame in following:
+                    await websocket.send_json(frame)
+        except (WebSocketDisconnect, RuntimeError):
+            pass
+        except Exception:
+            # a silent socket would look alive: the page comes back and asks again
+            log.exception("a socket could not be fed, closing it")
+            await websocket.close(1011)
 
     async def _frame(self, sender: str, frame: Mapping[str, Any], receive: Receive) -> dict[str, Any]:
-        match frame.get("type"):
-            case "typing":
-                conversation = await self._conversations.find(self.name, sender)
-                if conversation is not None:
-                    event = {"type": "typing", "from": "customer", "ttl": 5}
-                    self._bell.ring(conversation_topic(conversation), event)
-                return {}
-            case "message":
-                text, payload = frame.get("text"), None
-            case "button":
-                text = payload = frame.get("payload")
-            case _:
-                raise Refused("bad_type")
-        id = frame.get("id")
-        if not isinstance(id, str) or not 0 < len(id) <= LONGEST_ID:
-            raise Refused("bad_id")
-        if not isinstance(text, str) or not text.strip():
-            raise Refused("empty")
-        if len(text) > LONGEST_TEXT:
-            raise Refused("too_long")
+        if frame.get("type") == "typing":
+            conversation = await self._stream.find(sender)
+            if conversation is not None:
+                self._stream.typing(conversation)
+            return {}
+        id, text, payload = frames.said(frame)
         if not self._messages.take(sender):
-            raise Refused("too_fast")
-        receipt = await receive(Inbound(self.name, sender, id, text, datetime.now(UTC), payload))
-        return {"type": "ack", "id": id, "seq": receipt.seq}
+            raise Refused("too_fast", id)
+        return await self._store(Inbound(self.name, sender, id, text, datetime.now(UTC), payload), receive)
+
+    async def _upload(self, sender: str, request: Request, receive: Receive) -> dict[str, Any]:
+        id = frames.checked_id(request.query_params.get("id"))
+        if not self._uploads.take(sender):
+            raise Refused("too_fast", id)
+        content = bytearray()
+        async for chunk in request.stream():
+            content += chunk
+            if len(content) > LARGEST:
+                break
+        name = request.query_params.get("name", "")[:200]
+        try:
+            kept = await self._files.keep(bytes(content), name, f"{self.name}:{sender}:{id}")
+        except Unfit as unfit:
+            raise Refused(unfit.code, id, str(unfit)) from unfit
+        text = "[图片]" if kept.kind == "image" else f"[文件] {kept.name}"
+        return await self._store(Inbound(self.name, sender, id, text, datetime.now(UTC), attachments=(kept,)), receive)
+
+    async def _store(self, inbound: Inbound, receive: Receive) -> dict[str, Any]:
+        receipt = await receive(inbound)
+        self._stream.stored(inbound.sender)
+        return {"type": "ack", "id": inbound.id, "seq": receipt.seq}
 
 
-def _message(message: Message) -> dict[str, Any]:
-    return {
-        "type": "message",
-        "seq": message.seq,
-        "from": str(message.speaker),
-        "text": message.text,
-        "buttons": [{"title": b.title, "payload": b.payload} for b in message.buttons],
-        "card": dict(message.card) if message.card is not None else None,
-        "at": message.at.isoformat(),
-    }
-
-
-def _parse(text: str) -> Mapping[str, Any]:
-    try:
-        frame = json.loads(text)
-    except ValueError as error:
-        raise Refused("bad_json") from error
-    if not isinstance(frame, dict):
-        raise Refused("bad_json")
-    return frame
+def _after(asked: Mapping[str, str]) -> int:
+    return min(max(int(asked.get("after", "0")), 0), 2**31 - 1)
 
 
 async def _json(request: Request) -> Mapping[str, Any]:
     body = (await request.body()).decode(errors="replace")
-    return _parse(body) if body else {}
+    return frames.parse(body) if body else {}

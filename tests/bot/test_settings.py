@@ -26,6 +26,10 @@ def test_an_empty_environment_is_enough_and_its_secret_lasts(tmp_path: Path) -> 
         ("PUBLIC_URL", "example"),
         ("RASA_URL", "http://host:port"),
         ("UTILITY_API_BASE", "ftp://host"),
+        ("EMBED_ORIGINS", "example.org"),
+        ("EMBED_ORIGINS", "https://example.org/page"),
+        ("EMBED_ORIGINS", "https://a.example; script-src *"),
+        ("EMBED_ORIGINS", "*, https://a.example"),
         ("ADMIN_PASSWORD", "123"),
         ("SECRET_KEY", "short"),
     ],
@@ -63,3 +67,9 @@ def test_a_channel_without_its_token_is_not_mounted(tmp_path: Path) -> None:
 def test_a_wrong_setting_of_a_channel_is_named(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(WrongSetting, match=f"^{name} "):
         read(tmp_path, **{**WECHAT, "TELEGRAM_TOKEN": "1:abc", name: value})
+
+
+def test_origins_are_a_list(tmp_path: Path) -> None:
+    assert read(tmp_path).embed_origins == ("*",)
+    given = read(tmp_path, EMBED_ORIGINS="https://a.example, http://localhost:3000/")
+    assert given.embed_origins == ("https://a.example", "http://localhost:3000")

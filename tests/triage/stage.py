@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 from bot.bell import Bell
 from bot.conversation import Conversations
 from bot.database import Database
+from bot.files import Files
 from bot.message import Inbound
 from tests.fakes import ScriptedDialogue
 from triage.assignment import Assignment
@@ -64,7 +66,8 @@ class Stage:
         self.users = Users(self.database, "secret")
         self.desk = parts(
             self.database, self.bell, self.users, taxonomy, self.queue, self.conversations, self.assignment,
-            self.search, self._records, self._brief, lambda: self.now,
+            self.search, self._records, self._brief,
+            Files(Path("no-files"), "secret"), lambda: self.now,
         )  # fmt: skip
         self.app = FastAPI()
         desk_routes(self.app, self.desk)

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from bot.bell import Bell
 from bot.conversation import Conversations
 from bot.database import Database
+from bot.files import Files
 from triage.assignment import Assignment
 from triage.board import Board
 from triage.bulk import Bulk
@@ -50,17 +51,19 @@ class Parts:
     writing: Writing
     records: Records
     brief: Brief
+    files: Files
     now: Callable[[], datetime]
 
 
 def parts(
     database: Database, bell: Bell, users: Users, taxonomy: Taxonomy, queue: TicketQueue, conversations: Conversations,
-    assignment: Assignment, search: Search, records: Records, brief: Brief, now: Callable[[], datetime],
+    assignment: Assignment, search: Search, records: Records, brief: Brief, files: Files,
+    now: Callable[[], datetime],
 ) -> Parts:  # fmt: skip
     """The rest follows from these."""
     audit = Audit(database)
     return Parts(
         database, bell, users, Access(users), audit, audited(audit), taxonomy, queue, conversations,
         Board(database, now, search), search, assignment, Mass(database, queue, bell, now),
-        Bulk(database, queue, bell, now), Writing(database, bell, now), records, brief, now,
+        Bulk(database, queue, bell, now), Writing(database, bell, now), records, brief, files, now,
     )  # fmt: skip

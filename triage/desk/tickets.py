@@ -154,6 +154,7 @@ def tickets(parts: Parts) -> APIRouter:
                 {
                     "seq": m.seq, "from": m.speaker, "text": plain(m.text), "card": m.card, "at": m.at.isoformat(),
                     "delivery": m.delivery, "undelivered": m.undelivered,
+                    "attachments": [parts.files.shown(one) for one in m.attachments],
                 }
                 for m in messages
             ],

@@ -1,174 +1,154 @@
-// The chat page. What is typed is kept in localStorage until the server has it; messages are shown once, by seq.
+// The customer's page: what is said, what is answered, and the few controls around it.
+import { button, day, element, page, row } from "./draw.js";
+import { Line } from "./line.js";
+import * as notice from "./notice.js";
+import * as store from "./store.js";
+
 const $ = (id) => document.getElementById(id);
 const log = $("log"), text = $("text"), form = $("form");
-const NAMES = { bot: "小桥（智能客服）", agent: "人工客服", system: "" };
-// a frame on a foreign page may be denied storage: then things last as long as the page
-const store = (() => {
-  try { return window.localStorage; } catch { /* denied */ }
-  const kept = new Map();
-  return { getItem: (name) => kept.get(name) ?? null, setItem: (name, value) => kept.set(name, String(value)), removeItem: (name) => kept.delete(name) };
-})();
-const shown = new Map();
-const unsent = new Map(Object.entries(JSON.parse(store.getItem("unsent") || "{}")));
-let token = store.getItem("token"), socket = null, last = 0, wait = 500, quietTimer = 0, typedAt = 0;
+const LARGEST_FILE = 10e6;
+const SCORES = [[5, "非常满意"], [4, "满意"], [3, "一般"], [2, "不满意"], [1, "很不满意"]];
+const line = new Line();
+const pending = new Map();
+let owner = null, quiet = 0, typedAt = 0, fresh = 0;
 
-function element(name, className, content) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  if (content !== undefined) made.textContent = content;
-  return made;
+// whether the end is in view is measured when it moves, not for every message
+let atEnd = true, moving = 0;
+function toEnd() {
+  atEnd = true;
+  fresh = 0;
+  $("newer").hidden = true;
+  if (!notice.away()) notice.looked(line.last);
+  moving ||= requestAnimationFrame(() => { moving = 0; log.scrollTop = log.scrollHeight; });
 }
 
-function keep() { store.setItem("unsent", JSON.stringify(Object.fromEntries(unsent))); }
-
-function clock(at) {
-  const time = new Date(at), today = new Date().toDateString() === time.toDateString();
-  const options = { hour: "2-digit", minute: "2-digit", timeZone: "Asia/Shanghai" };
-  return time.toLocaleString("zh-CN", today ? options : { month: "numeric", day: "numeric", ...options });
+function pendingRow({ id, frame, title, refused }) {
+  const made = row({ from: "customer", text: title });
+  made.append(element("div", "receipt", frame.type === "file" ? "上传中…" : "发送中…"));
+  pending.set(id, made);
+  $("pending").append(made);
+  if (refused) refuse({ id, refused });
 }
 
-function cardOf(card) {
-  const box = element("section", "card");
-  box.append(element("h2", "", card.title));
-  const list = element("dl");
-  for (const [label, value] of card.rows) {
-    const line = element("div");
-    line.append(element("dt", "", label), element("dd", "", value));
-    list.append(line);
-  }
-  box.append(list);
-  if (card.as_of) box.append(element("footer", "", `数据时间：${card.as_of}`));
-  return box;
+function refuse({ id, refused }) {
+  const receipt = pending.get(id)?.querySelector(".receipt");
+  if (!receipt) return;
+  const again = button(`没有发出：${refused} 点此重试`, () => { again.replaceWith(element("div", "receipt", "发送中…")); line.again(id); }, "receipt failed");
+  receipt.replaceWith(again);
 }
 
-function atEnd() { return log.scrollHeight - log.scrollTop - log.clientHeight < 120; }
-
-function append(row, follow) {
-  log.append(row);
-  if (follow) log.scrollTop = log.scrollHeight;
+function settle(seq) {
+  for (const [id, made] of pending) if (made.dataset.seq === String(seq)) { pending.delete(id); made.remove(); }
 }
 
-function rowOf(message) {
-  const row = element("article", `row ${message.from}`);
-  const name = NAMES[message.from];
-  if (message.from !== "system") row.append(element("div", "meta", [name, message.at && clock(message.at)].filter(Boolean).join(" · ")));
-  if (message.text) row.append(element("div", "bubble", message.text));
-  if (message.card) row.append(cardOf(message.card));
-  if (message.buttons && message.buttons.length) {
-    const choices = element("div", "choices");
-    for (const button of message.buttons) {
-      const made = element("button", "", button.title);
-      made.type = "button";
-      made.onclick = () => { for (const b of choices.children) b.disabled = true; send({ type: "button", payload: button.payload }, button.title); };
-      choices.append(made);
-    }
-    row.append(choices);
-  }
-  return row;
-}
-
-function pendingRow(id, title) {
-  const row = rowOf({ from: "customer", text: title });
-  row.dataset.id = id;
-  row.append(element("div", "receipt", "发送中…"));
-  return row;
-}
+/** What is still on its way stays at the end. */
+function place(made) { $("pending").before(made); }
 
 function show(message) {
-  if (message.seq <= last) return;
-  last = message.seq;
-  const follow = atEnd() || message.from === "customer";
+  const follow = atEnd || message.from === "customer";
   if (message.from === "customer") {
-    for (const [id, row] of shown) if (row.dataset.seq === String(message.seq)) { shown.delete(id); row.remove(); }
+    settle(message.seq);
+    // an offer is over once something was said after it
+    for (const offer of log.querySelectorAll(".row .choices")) offer.remove();
   }
   hideTyping();
-  append(rowOf(message), follow);
-  // what is still on its way stays at the end
-  for (const row of shown.values()) log.append(row);
-}
-
-function acked(id, seq) {
-  unsent.delete(id);
-  keep();
-  const row = shown.get(id);
-  if (!row) return;
-  if (seq <= last) { shown.delete(id); row.remove(); return; }
-  row.dataset.seq = seq;
-  row.querySelector(".receipt").textContent = "已送达";
-}
-
-function send(frame, title) {
-  const id = crypto.randomUUID ? crypto.randomUUID() : `${Date.now()}-${Math.random()}`;
-  unsent.set(id, { frame, title });
-  keep();
-  const row = pendingRow(id, title);
-  shown.set(id, row);
-  append(row, true);
-  transmit(id);
-}
-
-function transmit(id) {
-  const { frame } = unsent.get(id);
-  if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ ...frame, id }));
-}
-
-function failed(reason) {
-  const newest = [...unsent.keys()].pop();
-  const row = newest && shown.get(newest);
-  if (!row) return;
-  const again = element("button", "receipt failed", `${reason} 点此重发`);
-  again.type = "button";
-  again.onclick = () => { again.replaceWith(element("div", "receipt", "发送中…")); transmit(newest); };
-  row.querySelector(".receipt").replaceWith(again);
-}
-
-function hideTyping() { clearTimeout(quietTimer); $("typing").hidden = true; }
-
-function owner(frame) {
-  const waiting = frame.position > 0 ? `人工客服排队中，前面还有 ${frame.position} 位` : "人工客服马上就来";
-  $("state").textContent = { bot: "智能客服在线", queue: waiting, agent: "人工客服为您服务" }[frame.owner];
-}
-
-function receive(frame) {
-  if (frame.type === "message") show(frame);
-  else if (frame.type === "ack") acked(frame.id, frame.seq);
-  else if (frame.type === "owner") owner(frame);
-  else if (frame.type === "typing") {
-    $("typing").hidden = false;
-    clearTimeout(quietTimer);
-    quietTimer = setTimeout(hideTyping, frame.ttl * 1000);
-  } else if (frame.type === "error") {
-    if (frame.code === "no_identity") { store.removeItem("token"); token = null; } else failed(frame.text);
+  const today = day(message.at);
+  if (log.dataset.day !== today) { log.dataset.day = today; place(element("p", "day", today)); }
+  place(row(message, { press: (each) => line.say({ type: "button", payload: each.payload }, each.title), renew }));
+  notice.arrived(message, follow);
+  if (follow) toEnd(); else if (message.from !== "customer") {
+    fresh += 1;
+    $("newer").textContent = `↓ ${fresh} 条新消息`;
+    $("newer").hidden = false;
   }
 }
 
-async function connect() {
+async function renew(seq, place) {
   try {
-    const answer = await fetch("/chat/session", { method: "POST", body: token ? JSON.stringify({ token }) : "" });
-    if (!answer.ok) throw new Error(answer.status);
-    const fresh = (await answer.json()).token;
-    token = fresh;
-    store.setItem("token", token);
-  } catch { return later(); }
-  const scheme = location.protocol === "https:" ? "wss" : "ws";
-  socket = new WebSocket(`${scheme}://${location.host}/chat/ws?token=${encodeURIComponent(token)}&after=${last}`);
-  socket.onopen = () => {
-    wait = 500;
-    $("offline").hidden = true;
-    if ($("state").textContent.startsWith("正在")) $("state").textContent = "智能客服在线";
-    for (const id of unsent.keys()) transmit(id);
-  };
-  socket.onmessage = (event) => receive(JSON.parse(event.data));
-  socket.onclose = later;
+    const answer = await fetch(line._url("/chat/messages", { after: seq - 1, wait: 0 }));
+    return (await answer.json()).messages.find((one) => one.seq === seq)?.attachments[place]?.url;
+  } catch { return ""; }
 }
 
-function later() {
-  socket = null;
-  $("offline").hidden = false;
-  $("state").textContent = "正在重新连接…";
-  setTimeout(connect, wait);
-  wait = Math.min(wait * 2, 8000);
+function hideTyping() { clearTimeout(quiet); $("typing").hidden = true; }
+
+function owned(frame) {
+  const closed = owner && owner !== "bot" && frame.owner === "bot";
+  owner = frame.owner;
+  const waiting = frame.position > 0 ? `人工客服排队中，前面还有 ${frame.position} 位` : "人工客服马上就来";
+  $("state").textContent = { bot: "智能客服在线", queue: waiting, agent: "人工客服为您服务" }[owner];
+  $("person").disabled = owner !== "bot";
+  $("person").textContent = { bot: "转人工", queue: "排队中", agent: "人工中" }[owner];
+  $("remind").hidden = owner === "bot" || !notice.mayAsk();
+  if (closed) store.set("dq.rate", "1");
+  if (owner !== "bot") store.remove("dq.rate");
+  $("rating").hidden = !store.get("dq.rate");
+  if (closed) toEnd();
 }
+
+function rated(score, word) {
+  $("rating").hidden = true;
+  store.remove("dq.rate");
+  if (score) line.say({ type: "message", text: `评价：${score}星，${word}` }, `评价：${score}星，${word}`);
+  text.focus();
+}
+
+function drawScores() {
+  const few = document.documentElement.classList.contains("large") ? SCORES.filter(([score]) => score % 2) : SCORES;
+  $("rating").querySelector(".stars").replaceChildren(...few.map(([score, word]) => {
+    const made = button("", () => rated(score, word));
+    made.append(element("b", "", "★".repeat(score)), element("span", "", word));
+    made.firstChild.setAttribute("aria-hidden", "true");
+    made.setAttribute("aria-label", `${score}星，${word}`);
+    return made;
+  }));
+}
+
+function say(said) { line.say({ type: "message", text: said }, said); }
+
+function attach(files) {
+  for (const file of files) {
+    const title = /^image\//.test(file.type) ? `[图片] ${file.name}` : `[文件] ${file.name}`;
+    if (file.size > LARGEST_FILE) {
+      place(row({ from: "system", text: `${file.name} 太大了，请选择10 MB以内的文件。` }));
+      toEnd();
+    } else line.say({ type: "file", name: file.name }, title, file);
+  }
+}
+
+line.addEventListener("pending", ({ detail }) => { pendingRow(detail); toEnd(); });
+line.addEventListener("refused", ({ detail }) => refuse(detail));
+line.addEventListener("message", ({ detail }) => show(detail));
+line.addEventListener("owner", ({ detail }) => owned(detail));
+line.addEventListener("ack", ({ detail: { id, seq } }) => {
+  const made = pending.get(id);
+  if (!made) return;
+  made.dataset.seq = seq;
+  if (seq <= line.last) return settle(seq);
+  made.querySelector(".receipt").textContent = "已送达";
+});
+line.addEventListener("typing", ({ detail }) => {
+  $("typing").hidden = false;
+  clearTimeout(quiet);
+  quiet = setTimeout(hideTyping, detail.ttl * 1000);
+});
+line.addEventListener("online", () => {
+  $("offline").hidden = true;
+  $("loading").hidden = true;
+  if (!owner) $("state").textContent = "智能客服在线"; else owned({ owner });
+});
+line.addEventListener("offline", () => {
+  $("offline").hidden = false;
+  $("loading").hidden = true;
+  $("state").textContent = "正在重新连接…";
+  hideTyping();
+});
+line.addEventListener("forgotten", () => {
+  for (const made of log.querySelectorAll(":scope > .row, :scope > .day")) made.remove();
+  delete log.dataset.day;
+  owner = null;
+  notice.forget();
+});
 
 function fit() { text.style.height = "auto"; text.style.height = `${text.scrollHeight + 2}px`; }
 
@@ -176,9 +156,9 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   const said = text.value.trim();
   if (!said) return;
-  send({ type: "message", text: said }, said);
+  say(said);
   text.value = "";
-  store.removeItem("draft");
+  store.remove("dq.draft");
   fit();
 });
 text.addEventListener("keydown", (event) => {
@@ -187,22 +167,37 @@ text.addEventListener("keydown", (event) => {
 });
 text.addEventListener("input", () => {
   fit();
-  store.setItem("draft", text.value);
-  if (Date.now() - typedAt > 3000 && socket && socket.readyState === WebSocket.OPEN) { typedAt = Date.now(); socket.send('{"type":"typing"}'); }
+  store.set("dq.draft", text.value);
+  if (Date.now() - typedAt > 3000) { typedAt = Date.now(); line.typing(); }
 });
-$("welcome").addEventListener("click", (event) => {
-  const said = event.target.dataset.say;
-  if (said) send({ type: "message", text: said }, said);
+text.addEventListener("paste", (event) => { if (event.clipboardData.files.length) { event.preventDefault(); attach(event.clipboardData.files); } });
+addEventListener("dragover", (event) => event.preventDefault());
+addEventListener("drop", (event) => { event.preventDefault(); attach(event.dataTransfer.files); });
+$("attach").onclick = () => $("file").click();
+$("file").onchange = () => { attach($("file").files); $("file").value = ""; };
+$("person").onclick = () => say("转人工");
+$("welcome").addEventListener("click", (event) => { if (event.target.dataset.say) say(event.target.dataset.say); });
+$("newer").onclick = () => { toEnd(); log.focus(); };
+$("remind-on").onclick = async () => { await notice.ask(); $("remind").hidden = true; };
+$("rating-no").onclick = () => rated(0);
+log.addEventListener("scroll", () => {
+  if (moving) return;
+  atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 120;
+  if (atEnd && !notice.away()) { fresh = 0; $("newer").hidden = true; notice.looked(line.last); }
 });
-$("size").addEventListener("click", () => large(!document.documentElement.classList.contains("large")));
+$("size").onclick = () => large(!document.documentElement.classList.contains("large"));
 function large(on) {
   document.documentElement.classList.toggle("large", on);
   $("size").setAttribute("aria-pressed", on);
-  store.setItem("large", on ? "1" : "");
+  if (on) store.set("dq.large", "1"); else store.remove("dq.large");
+  for (const box of log.querySelectorAll(".choices")) page(box);
+  drawScores();
+  fit();
 }
 
-large(Boolean(store.getItem("large")));
-text.value = store.getItem("draft") || "";
-for (const [id, { title }] of unsent) { const row = pendingRow(id, title); shown.set(id, row); log.append(row); }
+large(Boolean(store.get("dq.large")));
+text.value = store.get("dq.draft") || "";
+for (const item of line.unsent.values()) pendingRow(item);
+notice.listen(() => { if (!notice.away() && atEnd) notice.looked(line.last); });
 fit();
-connect();
+line.open();
