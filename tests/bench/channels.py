@@ -28,6 +28,7 @@ from bot.chaos import Service
 from bot.conversation import Conversations
 from bot.database import Database
 from bot.dialogue import environment
+from bot.files import Files
 from bot.message import Speaker
 from bot.settings import child_environment
 from channels.simulator.phone import Shown
@@ -126,7 +127,7 @@ async def web(folder: Path) -> dict[str, Any]:
     async def position(conversation: int) -> int | None:
         return None
 
-    door = Webchat(conversations, bell, secrets.token_hex(16), position)
+    door = Webchat(conversations, bell, secrets.token_hex(16), position, Files(folder, secrets.token_hex(16)))
     acks: list[float] = []
     answers: list[float] = []
 

@@ -17,9 +17,10 @@ import pytest
 from PIL import Image
 
 from bot import menu
+from bot.files import Files
 from bot.message import Button, Delivery, Message, Outbound, Speaker
 from channels import chart
-from channels.webchat.channel import _message
+from channels.webchat import frames
 from tests.channels.stage import TelegramStage, WeChatStage, play
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -95,12 +96,13 @@ def test_what_a_phone_shows(tmp_path: Path, door: Callable[[str], WeChatStage | 
     play(stage, scene)
 
 
-def test_what_the_page_is_given() -> None:
+def test_what_the_page_is_given(tmp_path: Path) -> None:
+    files = Files(tmp_path, "secret")
     at = datetime(2026, 11, 24, 13, 2, tzinfo=UTC)
     _golden(
         "web",
         {
-            name: _message(Message(2, Speaker.BOT, m.text, m.buttons, at, m.card, delivery=Delivery.QUEUED))
+            name: frames.of(Message(2, Speaker.BOT, m.text, m.buttons, at, m.card, delivery=Delivery.QUEUED), files)
             for name, m in MESSAGES.items()
         },
     )
