@@ -77,15 +77,18 @@ async def _report(bridge: Bridge, chats: dict[str, list[Shown]], took: float, ac
 
 
 async def telegram(folder: Path, webhook: bool) -> dict[str, Any]:
-    """Our Telegram door, an echo behind it, SQLite below it."""
+    """Our Telegram door, an echo behind it, SQLite below it; each customer waits for the answer."""
     stage = TelegramStage(f"sqlite+aiosqlite:///{folder / f'telegram{webhook}.db'}", webhook)
     async with served(stage.platform.app(), stage._platform_port):
         await stage.bridge.start()
         begun = time.monotonic()
-        for number in range(EACH):
-            for who in range(CUSTOMERS):
+
+        async def customer(who: int) -> None:
+            for number in range(EACH):
                 stage.platform.say(f"c{who}", f"{who}之{number}")
-        await _until(lambda: sum(len(stage.platform.heard(f"c{w}")) for w in range(CUSTOMERS)) >= CUSTOMERS * EACH)
+                await _until(lambda: len(stage.platform.heard(f"c{who}")) > number)  # noqa: B023
+
+        await asyncio.gather(*(customer(who) for who in range(CUSTOMERS)))
         took = time.monotonic() - begun
         found = await _report(stage.bridge, stage.platform.chats, took, stage.platform.ack_seconds or [0.0])
         if not webhook:

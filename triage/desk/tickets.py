@@ -145,15 +145,18 @@ def tickets(parts: Parts) -> APIRouter:
             parts.brief(row.conversation_id), parts.writing.draft(user.username, id), parts.writing.viewers(id),
             parts.bulk.links(id),
         )  # fmt: skip
+        until = await parts.conversations.reply_until(row.conversation_id)
         async with parts.database.read() as session:
             running = await Timing.of(session, id)
         return {
             **board.view(row, full=user.role in WORKERS),
             "owner": owner,
+            "reply_until": until.isoformat() if until else None,
             "transcript": [
                 {
                     "seq": m.seq, "from": m.speaker, "text": plain(m.text), "card": m.card, "at": m.at.isoformat(),
                     "delivery": m.delivery, "undelivered": m.undelivered,
+                    "original": plain(m.original) if m.original else None,
                     "attachments": [parts.files.shown(one) for one in m.attachments],
                 }
                 for m in messages

@@ -84,6 +84,7 @@ function draw(ticket, other) {
   log.replaceChildren(...ticket.transcript.map((m) => {
     const made = element("div", `row ${m.from}`);
     made.append(element("small", "", `${{ customer: "客户", bot: "机器人", agent: "坐席", system: "系统" }[m.from]} ${time(m.at)}`), element("div", "bubble", m.text));
+    if (m.original) made.append(element("small", "", `客户改过，原文：${m.original}`));
     if (m.undelivered) made.append(element("small", "undelivered", `没有送达：${m.undelivered}`));
     return made;
   }));
@@ -91,6 +92,10 @@ function draw(ticket, other) {
   const when = due(ticket);
   const facts = [["渠道", { web: "网页", telegram: "Telegram", wechat: "微信" }[ticket.channel] || ticket.channel], ["户号", ticket.account_no_masked || "未核验"], ["班组", me.teams[ticket.team] || ticket.team],
     ["时限", when.text], ["首次响应", time(ticket.first_response_due)], ["办结", time(ticket.resolve_due)], ["类别把握", `${Math.round(ticket.category_confidence * 100)}%`], ["模型", ticket.model]];
+  if (ticket.reply_until) {
+    const left = Math.floor((new Date(ticket.reply_until) - Date.now()) / 60000);
+    facts.push(["可回复", left > 0 ? `还剩${Math.floor(left / 60)}小时${left % 60}分` : "已过时限，客户再来消息后才能送达"]);
+  }
   $("summary").replaceChildren(...facts.flatMap(([name, value]) => [element("dt", "", name), element("dd", "", value)]));
   $("category").value = ticket.category; $("priority").value = ticket.priority;
   $("reasons").replaceChildren(...ticket.priority_reasons.map((reason) => element("li", "", reason)));
