@@ -271,8 +271,13 @@ class TicketQueue(Intake):
         await self._timing.resolved(session, row)
 
     async def restored(self, session: AsyncSession, row: TicketRow) -> None:
-        """A change was taken back: the clocks follow the ticket as it is again."""
+        """A change was taken back: its clocks and its conversation follow the ticket as it is again."""
         await self._timing.restored(session, row)
+        owner = await session.scalar(select(ConversationRow.owner).where(ConversationRow.id == row.conversation_id))
+        if row.status in CLAIMED and owner == Owner.QUEUE:
+            await self.conversations.take(session, row.conversation_id)
+        elif row.status in UNCLAIMED and owner == Owner.AGENT:
+            await self.conversations.enqueue(session, row.conversation_id)
 
     async def apply_policy(self) -> int:
         """After taxonomy.yml or promises.yml changed: open tickets get the new targets, what has elapsed is kept.

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text as sql
 
+from bot.message import Owner
 from tests.triage.stage import PASSWORD, Stage, Url, run
 from triage.desk.auth import Role
 from triage.export import harmless
@@ -245,6 +246,21 @@ def test_exports_hold_every_ticket_masked(database_url: Url) -> None:
         with zipfile.ZipFile(io.BytesIO(book)) as opened:
             sheet = opened.read("xl/worksheets/sheet1.xml").decode()
         assert sheet.count("DQ2611") == 5 and "<f>" not in sheet
+
+    run(database_url(), scene)
+
+
+def test_an_undone_transfer_gives_ticket_and_conversation_back(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        conversation = await stage.hand_off("a", "电表走得太快")
+        li = await stage.login("li", Role.AGENT)
+        id = (await li.post("/tickets/claim")).json()["id"]
+        moved = {"ids": [id], "action": "transfer", "arguments": {"team": "billing"}}
+        done = (await li.post("/bulk", json=moved)).json()
+        assert await stage.conversations.owner(conversation) is Owner.QUEUE
+        await li.post(f"/undo/{done['undo']}")
+        assert await stage.conversations.owner(conversation) is Owner.AGENT
+        assert (await li.post(f"/tickets/{id}/reply", json={"text": "您好"})).status_code == 200
 
     run(database_url(), scene)
 
