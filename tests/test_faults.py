@@ -56,7 +56,7 @@ def test_a_customer_is_answered_within_three_seconds_when_rasa_hangs(tmp_path: P
     with started(tmp_path) as product:
         customer = Customer(product)
         assert customer.ask("你好")
-        rasa = [pid for pid in _children(product) if b"rasa" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        rasa = [pid for pid in _children(product) if b"bot.dialogue.serve" in Path(f"/proc/{pid}/cmdline").read_bytes()]
         for pid in rasa:
             os.kill(pid, signal.SIGSTOP)
         begun = time.monotonic()

@@ -72,7 +72,7 @@ def install() -> None:
         subprocess.run([uv, "venv", "--quiet", "--python", python, str(VENV)], check=True)
     # the lock was resolved with overrides that pip's resolver would refuse: install it as it stands
     subprocess.run(
-        [uv, "pip", "sync", "--quiet", "--python", str(VENV / "bin" / "python"), str(LOCK)],
+        [uv, "pip", "sync", "--quiet", "--compile-bytecode", "--python", str(VENV / "bin" / "python"), str(LOCK)],
         check=True,
     )
     stamp.write_text(wanted)
@@ -93,10 +93,11 @@ def train(again: bool = False) -> Path:
     begun = time.monotonic()
     MODELS.mkdir(parents=True, exist_ok=True)
     log = MODELS / "training.log"
+    # forced, for Rasa's cache does not notice that a component's code has changed
     with log.open("wb") as output:
         code = subprocess.run(
             [
-                *(str(VENV / "bin" / "rasa"), "train", "--skip-validation", "--config", "config.yml"),
+                *(str(VENV / "bin" / "rasa"), "train", "--force", "--skip-validation", "--config", "config.yml"),
                 *("--domain", "bot/dialogue/domain", "--data", "nlu_data/intents", "bot/dialogue/rules"),
                 *("--out", str(MODELS / "unfinished"), "--fixed-model-name", "model"),
             ],
@@ -119,7 +120,8 @@ def train(again: bool = False) -> Path:
 def serve_command(port: int, model: Path) -> list[str]:
     """What starts Rasa on loopback; `ACTIONS_URL` and `ACTIONS_TOKEN` must be in its environment."""
     return [
-        *(str(VENV / "bin" / "rasa"), "run", "--enable-api", "-i", "127.0.0.1", "-p", str(port), "--model", str(model)),
+        *(str(VENV / "bin" / "python"), "-m", "bot.dialogue.serve", "run", "--enable-api"),
+        *("-i", "127.0.0.1", "-p", str(port), "--model", str(model)),
         *("--credentials", str(HERE / "credentials.yml"), "--endpoints", str(HERE / "endpoints.yml")),
     ]
 

@@ -51,7 +51,8 @@ def memory(group: int) -> dict[str, float]:
             pages = int((entry / "statm").read_text().split()[1])
         except (ProcessLookupError, FileNotFoundError):
             continue
-        name = "rasa" if "/rasa " in command else "actions" if "rasa_sdk" in command else "service"
+        is_rasa = "/rasa " in command or "dialogue.serve" in command
+        name = "rasa" if is_rasa else "actions" if "rasa_sdk" in command else "service"
         found[name] = found.get(name, 0) + pages * os.sysconf("SC_PAGE_SIZE") / 1e6
     return {name: round(size) for name, size in found.items()}
 

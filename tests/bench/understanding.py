@@ -39,9 +39,7 @@ def serving(model: Path) -> Iterator[httpx.Client]:
     port = free_port()
     settings = {**os.environ, **environment.QUIET, "ACTIONS_URL": "http://127.0.0.1:1/", "ACTIONS_TOKEN": ""}
     command = environment.serve_command(port, model)
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = subprocess.Popen(command, cwd=ROOT, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
             until = time.monotonic() + STARTED_WITHIN

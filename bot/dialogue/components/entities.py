@@ -53,6 +53,7 @@ class Entities(GraphComponent, EntityExtractorMixin):
         one = cls(config, model_storage, resource)
         with model_storage.read_from(resource) as folder:
             one._places = places.Places(folder / MODEL)
+        one._places.find("你好", [])  # reads the dictionaries now, not while the first customer waits
         return one
 
     def __init__(self, config: dict[str, Any], model_storage: ModelStorage, resource: Resource) -> None:

@@ -1,4 +1,4 @@
-"""Rasa's intent classifier of ours: a linear model over words, characters and sounds, with calibrated confidence."""
+"""Rasa's intent classifier of ours: a linear model over characters and sounds, with calibrated confidence."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from rasa.nlu.classifiers.classifier import IntentClassifier
 from rasa.shared.nlu.constants import INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
+from rasa.shared.utils.common import class_from_module_path
 
 from bot.dialogue.components.entities import annotated
-from bot.dialogue.components.linear import Linear
+from bot.dialogue.components.linear import Encode, Linear
 from bot.dialogue.components.text import normal
 
 MODEL = "intents.joblib"
@@ -28,8 +29,11 @@ class Intents(GraphComponent, IntentClassifier):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        """`seed` makes training repeatable; `penalty` is the C of the linear model."""
-        return {"seed": 2026, "penalty": 1.0}
+        """`seed` makes training repeatable; `penalty` is the C of the linear model.
+
+        `encoder` may name a class (`models.encoder.Encoder`) whose `encode` makes sentence vectors.
+        """
+        return {"seed": 2026, "penalty": 1.0, "encoder": None}
 
     @classmethod
     def create(
@@ -55,12 +59,18 @@ class Intents(GraphComponent, IntentClassifier):
         one = cls(config, model_storage, resource)
         with model_storage.read_from(resource) as folder:
             one._model = joblib.load(folder / MODEL)
+        one._model.encode = one._encode()
+        one._model.rank("你好", [])  # reads the dictionaries now, not while the first customer waits
         return one
 
     def __init__(self, config: dict[str, Any], model_storage: ModelStorage, resource: Resource) -> None:
         """Use `create` or `load`."""
         self._config, self._storage, self._resource = config, model_storage, resource
         self._model: Linear | None = None
+
+    def _encode(self) -> Encode | None:
+        name = self._config["encoder"]
+        return class_from_module_path(name)().encode if name else None
 
     def train(self, training_data: TrainingData) -> Resource:
         """Learn from every example that has an intent."""
@@ -70,6 +80,7 @@ class Intents(GraphComponent, IntentClassifier):
             [m.get(INTENT) for m in examples],
             self._config["penalty"],
             self._config["seed"],
+            self._encode(),
         )
         with self._storage.write_to(self._resource) as folder:
             joblib.dump(self._model, folder / MODEL)

@@ -1,0 +1,58 @@
+"""Rasa's tracker store of ours: live trackers in memory.
+
+Rasa's own in-memory store writes a conversation to text after each message and replays it before the next, which costs
+more with every turn.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Any
+
+from rasa.core.brokers.broker import EventBroker
+from rasa.core.tracker_store import TrackerStore
+from rasa.shared.core.domain import Domain
+from rasa.shared.core.events import SessionStarted
+from rasa.shared.core.trackers import DialogueStateTracker, get_trackers_for_conversation_sessions
+
+
+class Trackers(TrackerStore):
+    """Keeps the conversations used last, each with its latest events; slots outlive the events that set them."""
+
+    def __init__(
+        self,
+        domain: Domain,
+        event_broker: EventBroker | None = None,
+        conversations: int = 5000,
+        events: int = 200,
+        **kwargs: Any,
+    ) -> None:
+        """How many `conversations` are kept, and how many `events` of each."""
+        super().__init__(domain, event_broker, **kwargs)
+        self.max_event_history = events
+        self._most = conversations
+        self._live: OrderedDict[str, DialogueStateTracker] = OrderedDict()
+
+    async def save(self, tracker: DialogueStateTracker) -> None:
+        """Keep `tracker`, and let go of the conversation that was quiet for longest."""
+        await self.stream_events(tracker)
+        self._live[tracker.sender_id] = tracker
+        self._live.move_to_end(tracker.sender_id)
+        while len(self._live) > self._most:
+            self._live.popitem(last=False)
+
+    async def retrieve(self, sender_id: str) -> DialogueStateTracker | None:
+        """The tracker of a conversation, from the start of its present session."""
+        tracker = self._live.get(sender_id)
+        if tracker is not None and sum(isinstance(event, SessionStarted) for event in tracker.events) > 1:
+            return get_trackers_for_conversation_sessions(tracker)[-1]
+        return tracker
+
+    async def retrieve_full_tracker(self, conversation_id: str) -> DialogueStateTracker | None:
+        """The tracker of a conversation with all sessions that are still known."""
+        return self._live.get(conversation_id)
+
+    async def keys(self) -> Iterable[str]:
+        """The conversations that are known."""
+        return list(self._live)
