@@ -43,7 +43,10 @@ def classify(folder: Path) -> None:
         }
         if found.category in taxonomy.categories:
             decided = assess(found, text, Facts(), taxonomy, now)
-            row |= {"category": decided.category, "priority": decided.priority, "reasons": decided.reasons}
+            row |= {"category": decided.category, "priority": decided.priority, "reasons": list(decided.reasons)}
+        words = model.explain(text)
+        if words:
+            row["reasons"] = [*row["reasons"], "关键词：" + "、".join(word for word, _ in words)]
         print(json.dumps(row, ensure_ascii=False))
 
 

@@ -190,7 +190,7 @@ def _head(
         },
     }  # fmt: skip
     if name == "category":
-        found["sure_from"] = sure_from(confidence, right)
+        found["sure_from"] = sure_from(confidence, right, 0.97)
     else:
         urgent = truth == "P1"
         found["urgent_from"] = (
