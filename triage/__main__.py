@@ -34,19 +34,19 @@ def classify(folder: Path) -> None:
             raise WrongLine(f'line {number}: {error!r}; each line must be {{"text": "…"}}') from error
         texts.append(text)
     for text, found in zip(texts, model.classify(texts), strict=True):
-        row = {
-            "category": found.category,
-            "priority": found.priority,
-            "confidence": found.confidence,
-            "probabilities": found.probabilities,
-            "reasons": [],
-        }
+        category, priority, reasons = found.category, found.priority, list[str]()
         if found.category in taxonomy.categories:
             decided = assess(found, text, Facts(), taxonomy, now)
-            row |= {"category": decided.category, "priority": decided.priority, "reasons": list(decided.reasons)}
-        words = model.explain(text)
-        if words:
-            row["reasons"] = [*row["reasons"], "关键词：" + "、".join(word for word, _ in words)]
+            category, priority, reasons = decided.category, decided.priority, list(decided.reasons)
+        words = [word for word, _ in model.explain(text)]
+        row = {
+            "category": category,
+            "priority": priority,
+            "confidence": found.confidence,
+            "probabilities": found.probabilities,
+            "sure": found.sure,
+            "reasons": [*reasons, f"关键词：{'、'.join(words)}"] if words else reasons,
+        }
         print(json.dumps(row, ensure_ascii=False))
 
 
