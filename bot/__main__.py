@@ -19,6 +19,7 @@ from bot.settings import Settings, WrongSetting, child_environment
 
 READY_WITHIN = 180
 STOP_WITHIN = 3
+MOST_BYTES = 128 * 1024
 
 
 class _Server(uvicorn.Server):
@@ -47,6 +48,9 @@ async def serve(bridge: Bridge) -> None:
             port=settings.port,
             log_level="warning",
             access_log=False,
+            # compression would cost each socket more memory than all else together
+            ws_per_message_deflate=False,
+            ws_max_size=MOST_BYTES,
             timeout_graceful_shutdown=STOP_WITHIN,
         )
     )

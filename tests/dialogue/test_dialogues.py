@@ -76,4 +76,4 @@ def test_dialogue(product: Product, turns: list[dict[str, Any]]) -> None:
 
 
 def _list(value: Any) -> list[str]:
-    return value if isinstance(value, list) else [] if value is None else [str(value)]
+    return [str(one) for one in value] if isinstance(value, list) else [] if value is None else [str(value)]

@@ -185,6 +185,9 @@ log.addEventListener("scroll", () => {
   atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 120;
   if (atEnd && !notice.away()) { fresh = 0; $("newer").hidden = true; notice.looked(line.last); }
 });
+// a picture that arrives, or a log that becomes lower, does not hide what was in view
+log.addEventListener("load", () => { if (atEnd) toEnd(); }, true);
+new ResizeObserver(() => { if (atEnd) toEnd(); }).observe(log);
 $("size").onclick = () => large(!document.documentElement.classList.contains("large"));
 function large(on) {
   document.documentElement.classList.toggle("large", on);

@@ -148,7 +148,7 @@ def test_elder_mode_is_large_everywhere_and_offers_three_at_a_time(page: Page, s
     assert shown.all_text_contents() == ["选项4", "选项5", "回到前面"]
     page.click("text=选项5")
     expect(page.locator(".row.customer .bubble").last).to_have_text("选项5", timeout=15_000)
-    assert page.locator(".row .choices").count() == 0
+    expect(page.locator(".row .choices")).to_have_count(0)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
