@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,7 +114,9 @@ class Files:
         return [Route("/files/{signed}", file)]
 
     def _path(self, ref: str) -> Path:
-        return self._folder / ref[:2] / Path(ref or "none").name
+        # a platform's own id of a file it keeps is no name of ours
+        safe = ref if re.fullmatch(r"[0-9a-f]{40}(\.\w+)?", ref) else "none"
+        return self._folder / safe[:2] / safe
 
     def _write(self, ref: str, content: bytes) -> None:
         path = self._path(ref)
