@@ -24,7 +24,7 @@ INTERRUPTIONS = {
     "small talk": ("你好", [ASKS]),
     "are you a robot": ("你是机器人吗", [ASKS]),
     "billing question": ("怎么缴电费", ["网上国网"]),
-    "outage question": ("什么时候来电", ["停电的地方", "翠湖小区", "营销系统"]),
+    "outage question": ("什么时候来电", ["停电的地方", "翠湖小区", "枫林苑", "营销系统"]),
     "goodbye": ("再见", ["再见"]),
     "abuse": ("你们都是饭桶", [ASKS, "DQ", "没听明白", "不归供电", "发生了什么"]),
     "correction": ("不对，是3号楼", [ASKS, "没有找到", "先不办理", "没听明白", "位数字", "单位", "四位"]),
