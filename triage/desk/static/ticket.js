@@ -72,6 +72,7 @@ function line(message) {
     return made;
   }
   made.append(element("small", "", `${SPEAKERS[message.from]} ${time(message.at)}`), element("div", "bubble", message.text));
+  if (message.original) made.append(element("small", "", `客户改过，原文：${message.original}`));
   const failed = message.undelivered || ["failed", "expired"].includes(message.delivery);
   if (failed) made.append(element("small", "undelivered", `${DELIVERY[message.delivery] || "没有送达"}：${message.undelivered || "原因不明"}`));
   else if (message.from === "agent" && message.delivery) made.append(element("small", "", DELIVERY[message.delivery] || message.delivery));
@@ -93,6 +94,7 @@ function why(ticket) {
     ["类别", `${desk.me.categories[ticket.category] || ticket.category}（把握${Math.round(ticket.category_confidence * 100)}%）`],
     ["优先级", `${ticket.priority} ${desk.me.priorities[ticket.priority]}${ticket.priority_locked ? "，已锁定" : ""}`],
     ["班组", desk.me.teams[ticket.team] || ticket.team], ["渠道", CHANNELS[ticket.channel] || ticket.channel], ["模型", ticket.model],
+    ...(ticket.reply_until ? [["可回复", new Date(ticket.reply_until) > Date.now() ? `还剩${span((new Date(ticket.reply_until) - Date.now()) / 1000)}` : "已过时限，客户再来消息后才能送达"]] : []),
   ]);
   $("read").textContent = ticket.text;
   $("reasons").replaceChildren(...ticket.priority_reasons.map((reason) => element("li", "", reason)));
