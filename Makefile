@@ -9,7 +9,8 @@ help:  ## list the verbs
 	@echo "[1/4] Installing the service environment ..."
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it, or name it with PYTHON=/path/to/python3.11"; exit 2; }
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	@# the lock is complete: resolving it again takes minutes and may bring CUDA
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-dev.lock
 	@touch $@
 
 ready: .venv/.installed
