@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,17 @@ from playwright.sync_api import Browser, Page, expect
 from tests.product import PASSWORD, Product
 
 pytestmark = [pytest.mark.rasa, pytest.mark.browser]
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """One of its own: an agent's first page shows these tests' tickets alone."""
+    running = Product(tmp_path_factory.mktemp("desk"))
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
 
 
 def chat(browser: Browser, product: Product, width: int = 390) -> Page:
@@ -44,7 +56,7 @@ def test_the_three_things_on_a_phone(browser: Browser, product: Product) -> None
     say(page, "3310000017", "后四位")
     say(page, "1580", "数据时间")
     expect(page.locator(".card h2").last).to_contain_text("电费账单")
-    say(page, "我家停电了，什么时候来电", "目前没有登记的停电")
+    say(page, "我家停电了，什么时候来电", "现在没有登记的停电")
     say(page, "你们抄表抄错了没人管，我要投诉", "工单号")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.reload()
