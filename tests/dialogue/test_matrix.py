@@ -58,7 +58,7 @@ def test_what_is_not_understood_twice_goes_to_a_person(product: Product, state: 
     customer = Customer(product)
     for step in STATES[state][0]:
         customer.hear(step)
-    customer.hear("啊啵呲嘚呃佛歌")
+    customer.hear("呲嘚噗咯啵")
     heard = customer.hear("呲嘚呃佛歌啊啵")
     customer.look(0.5)
     assert customer.owner == "queue", heard
