@@ -89,7 +89,7 @@ def test_an_agent_answers_in_the_customers_open_page(browser: Browser, product: 
     agent.fill("#ask textarea", "已核对账单")
     agent.click("#ask button.main")
     expect(customer.locator(".row.system").last).to_contain_text("已办结：已核对账单", timeout=5_000)
-    say(customer, "我上个月电费多少", "户号")
+    say(customer, "查电费", "户号")
 
 
 def test_the_widget_embeds_in_a_foreign_page(browser: Browser, product: Product, tmp_path: Path) -> None:
