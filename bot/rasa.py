@@ -37,7 +37,12 @@ class Rasa:
 
     async def forget(self, conversation: int, summary: str = "") -> None:
         """Restart the tracker and leave the `summary` in its slot `handed_back`; raises `httpx.HTTPError`."""
-        events = [{"event": "restart"}, {"event": "slot", "name": "handed_back", "value": summary or None}]
+        # a rule begins where the bot listens: without the last event the first message after it would match none
+        events = [
+            {"event": "restart"},
+            {"event": "slot", "name": "handed_back", "value": summary or None},
+            {"event": "action", "name": "action_listen"},
+        ]
         answer = await self._http.post(f"/conversations/{conversation}/tracker/events", json=events)
         answer.raise_for_status()
 
