@@ -60,9 +60,12 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[],
     return lambda: f"sqlite+aiosqlite:///{tmp_path / f'bridge{next(numbers)}.db'}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, or the one named by CHROMIUM."""
+    """Debian's Chromium, or the one named by CHROMIUM.
+
+    For one module at a time: its loop runs in this thread, where no `asyncio.run` can be called beside it.
+    """
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         if os.environ.get("CI"):
