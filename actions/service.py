@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from rasa_sdk import Action, Tracker
@@ -30,7 +31,7 @@ class ActionRule(Action):
         return []
 
 
-class Nearby(Action):
+class Nearby(Action, ABC):
     """Shared by both lists: where the customer is, by the place they name or their verified account's."""
 
     def __init__(self, systems: Systems, verification: Verification) -> None:
@@ -48,8 +49,8 @@ class Nearby(Action):
             say_unavailable(dispatcher, failure)
         return []
 
-    async def _list(self, asked: Question, city: str, near: str, here: Point | None) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def _list(self, asked: Question, city: str, near: str, here: Point | None) -> None: ...
 
     async def _here(self, tracker: Tracker) -> tuple[Point | None, str | None]:
         text = said(tracker)
