@@ -69,6 +69,7 @@ class Incidents:
         """Put a new ticket under the incident it belongs to, making or widening it; None when it stands alone."""
         if row.category not in CATEGORIES or row.transformer is None or row.feeder is None:
             return None
+        await _one_at_a_time(session, _feeder_key(row))
         found = await self._open(session, _feeder_key(row)) or await self._open(session, _transformer_key(row))
         if found is None:
             if await self._reports(session, row) < LEAST_REPORTS:
@@ -164,6 +165,15 @@ class Incidents:
 
     def _recent(self) -> ColumnElement[bool]:
         return TicketRow.created_at > self._clock() - WINDOW
+
+
+async def _one_at_a_time(session: AsyncSession, key: str) -> None:
+    """Reports of one feeder join one after another: each moves the others' tickets, and two at once would deadlock.
+
+    SQLite has a single writer already; PostgreSQL holds an advisory lock until the transaction ends.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(select(func.pg_advisory_xact_lock(func.hashtext(key))))
 
 
 def _feeder_key(row: TicketRow) -> str:
