@@ -41,6 +41,10 @@ def desk_routes(app: FastAPI, parts: Parts) -> None:
     async def page() -> Response:
         return FileResponse(STATIC / "desk.html", headers={"Content-Security-Policy": POLICY})
 
+    @app.get("/desk/trainer", include_in_schema=False)
+    async def trainer_page() -> Response:
+        return FileResponse(STATIC / "trainer" / "trainer.html", headers={"Content-Security-Policy": POLICY})
+
     app.mount("/desk/static", StaticFiles(directory=STATIC))
     app.add_exception_handler(NoTicket, _answer(404))
     app.add_exception_handler(IllegalMove, _answer(409))
