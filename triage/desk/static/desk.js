@@ -28,6 +28,7 @@ async function enter() {
   $("desk").hidden = false;
   $("me").textContent = desk.me.username;
   $("page-wall").hidden = $("page-people").hidden = !leads();
+  $("page-trainer").hidden = !["trainer", "admin"].includes(desk.me.role);
   ticket.onOpen(arrive);
   ticket.onOpen(listen);
   startComposer();
