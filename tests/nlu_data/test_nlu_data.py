@@ -31,19 +31,13 @@ def test_complaints_are_unique_and_labelled() -> None:
     assert {row.category for row in rows} <= set(nlu_data.CATEGORIES)
 
 
-def test_utterances_round_trip(tmp_path: Path) -> None:
-    rows = list(nlu_data.utterances())
-    nlu_data.write_utterances(rows, tmp_path)
-    assert list(nlu_data.utterances(tmp_path)) == rows
-
-
 @pytest.mark.parametrize(
     ("block", "message"),
     [
-        ("- intent: nonsense\n  examples: |\n    - 你好\n", "unknown intent"),
-        ("- intent: greet\n  examples: |\n    - [你好](person)\n", "unknown entity"),
-        ("- intent: greet\n  examples: |\n    - 你[好\n", "stray bracket"),
-        ("- intent: greet\n  examples: |\n    你好\n", "must start with"),
+        ("- intent: nonsense\n  examples: |\n    - 你好\n", "没有这个意图"),
+        ("- intent: greet\n  examples: |\n    - [你好](person)\n", "没有这种实体"),
+        ("- intent: greet\n  examples: |\n    - 你[好\n", "方括号"),
+        ("- intent: greet\n  examples: |\n    你好\n", "开头"),
     ],
 )
 def test_a_wrong_topic_file_is_refused_by_name(tmp_path: Path, block: str, message: str) -> None:
@@ -57,12 +51,12 @@ GOOD = {"text": "没电了", "category": "outage", "priority": "P2", "voice": "c
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"category": "weather"}, "category"), ({"priority": "P9"}, "priority"), ({"text": " "}, "empty")],
+    [({"category": "weather"}, "类别"), ({"priority": "P9"}, "优先级"), ({"text": " "}, "空的")],
 )
 def test_a_wrong_complaint_is_refused_by_line(tmp_path: Path, change: dict[str, str], message: str) -> None:
     file = tmp_path / "batch.jsonl"
     file.write_text(json.dumps(GOOD) + "\n" + json.dumps(GOOD | change) + "\n", "utf-8")
-    with pytest.raises(nlu_data.DataError, match=f"batch.jsonl, line 2.*{message}"):
+    with pytest.raises(nlu_data.DataError, match=f"batch.jsonl:2.*{message}"):
         list(nlu_data.complaints(file))
 
 
