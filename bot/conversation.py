@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import safety, transcript
+from bot import readings, safety, transcript
 from bot.bell import Bell, conversation_topic
 from bot.channel import REPLY_WINDOWS
 from bot.database import ContactRow, ConversationRow, Database, MessageRow, after_commit
@@ -295,6 +295,7 @@ class Conversations:
             if (turn := await shortcut(conversation, last.payload or text)) is not None:
                 return turn
         self._bell.ring(conversation_topic(conversation), {"type": "typing", "from": "bot", "ttl": 5})
+        reading = None
         try:
             async with asyncio.timeout(self._patience):
                 turn = await self._dialogue.ask(conversation, last.seq, text, last.payload)
@@ -303,8 +304,9 @@ class Conversations:
         else:
             if turn.replies:
                 return safety.remind(text, turn)
+            reading = turn.reading
             log.error("conversation %s: the dialogue gave no reply, handing to the queue", conversation)
-        return Turn((Outbound(BOT_UNAVAILABLE),), handoff="bot unavailable")
+        return Turn((Outbound(BOT_UNAVAILABLE),), handoff="bot unavailable", reading=reading)
 
     async def _waiting(self, conversation: int) -> tuple[list[MessageRow], Owner, int] | None:
         async with self._database.read() as session:
@@ -334,6 +336,8 @@ class Conversations:
             if not closed.all():
                 log.warning("conversation %s: message %s was answered by another process", conversation, last.seq)
                 return
+            if turn is not None and turn.reading is not None:
+                readings.store(session, conversation, last.seq, _said(messages), turn.reading)
             if turn is None or row.owner_token != token or row.owner != Owner.BOT:
                 if turn is not None and turn.handoff != safety.HANDOFF:
                     log.warning("conversation %s: %d late bot replies dropped", conversation, len(turn.replies))

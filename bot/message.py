@@ -119,11 +119,49 @@ class Outbound:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What a model read in a message 识别结果: intents with their confidence (0 to 1), best first, and entities.
+
+    An entity is {"entity", "value", "start", "end"}; `model` is the version that read, `fallback` whether the turn was
+    answered as not understood. `ranking` holds at least one intent.
+    """
+
+    ranking: tuple[tuple[str, float], ...]
+    entities: tuple[Mapping[str, Any], ...]
+    model: str
+    fallback: bool = False
+
+    @property
+    def intent(self) -> str:
+        """The most probable intent."""
+        return self.ranking[0][0]
+
+    @property
+    def confidence(self) -> float:
+        """How probable it is."""
+        return self.ranking[0][1]
+
+    @property
+    def second(self) -> str | None:
+        """The runner-up."""
+        return self.ranking[1][0] if len(self.ranking) > 1 else None
+
+    @property
+    def margin(self) -> float:
+        """How far the runner-up lies behind."""
+        return self.confidence - (self.ranking[1][1] if len(self.ranking) > 1 else 0.0)
+
+
+@dataclass(frozen=True)
 class Turn:
-    """The dialogue's answer to one message; `handoff` is the reason 转人工原因, or None to stay with the bot."""
+    """The dialogue's answer to one message; `handoff` is the reason 转人工原因, or None to stay with the bot.
+
+    `reading` is None where no model read the message: danger, shortcuts, a dialogue that failed.
+    """
 
     replies: tuple[Outbound, ...]
     handoff: str | None = None
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 from opencc import OpenCC
 
-from bot.message import Button, Outbound, Turn
+from bot.message import Button, Outbound, Reading, Turn
 
 LONGEST_TEXT = 500
 _SIMPLIFIED = OpenCC("t2s")
@@ -86,16 +86,20 @@ def escape(text: str) -> str:
 def turn(answers: Sequence[Mapping[str, Any]]) -> Turn:
     """Rasa's list of answers as one turn: a card joins the text before it, the last handoff is the turn's reason.
 
-    Raises `ValueError` or `KeyError` for anything but a list of answers.
+    The reading is what `bot.dialogue.door` adds; an answer of Rasa's own channel has none. Raises `ValueError` or
+    `KeyError` for anything but a list of answers.
     """
     if not isinstance(answers, list):
         raise ValueError(f"Rasa answered {type(answers).__name__} instead of a list")
     replies: list[Outbound] = []
     handoff: str | None = None
+    reading: Reading | None = None
     for answer in answers:
         custom = answer.get("custom") or {}
         if "handoff" in custom:
             handoff = str(custom["handoff"])
+        if "reading" in custom:
+            reading = as_reading(custom["reading"])
         if "card" in custom:
             card = custom["card"]
             last = replies.pop() if replies else Outbound(card["title"])
@@ -103,4 +107,15 @@ def turn(answers: Sequence[Mapping[str, Any]]) -> Turn:
         buttons = tuple(Button(b["title"], b["payload"]) for b in answer.get("buttons") or ())
         if answer.get("text"):
             replies.append(Outbound(answer["text"], buttons))
-    return Turn(tuple(replies), handoff)
+    return Turn(tuple(replies), handoff, reading)
+
+
+def as_reading(given: Mapping[str, Any]) -> Reading:
+    """What `bot.dialogue.door.read` wrote; raises `KeyError` when something is missing."""
+    ranking = tuple((str(intent), float(confidence)) for intent, confidence in given["ranking"])
+    return Reading(
+        ranking or ((str(given["intent"]), float(given["confidence"])),),
+        tuple(given["entities"]),
+        str(given["model"]),
+        bool(given["fallback"]),
+    )

@@ -10,7 +10,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
@@ -112,7 +112,7 @@ def remind(text: str, turn: Turn) -> Turn:
     hazard = mentioned(text)
     if hazard is None:
         return turn
-    return Turn((*turn.replies, Outbound(hazard.reminder)), turn.handoff)
+    return replace(turn, replies=(*turn.replies, Outbound(hazard.reminder)))
 
 
 class _Denied:

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.routing import BaseRoute
 
 from bot.channel import Receive
-from bot.message import Button, Outbound, Turn
+from bot.message import Button, Outbound, Reading, Turn
 
 
 class ScriptedDialogue:
@@ -22,6 +22,7 @@ class ScriptedDialogue:
         self.summaries: list[str] = []
         self.thinking = asyncio.Event()
         self.release = asyncio.Event()
+        self.read: Reading | None = None
 
     async def ask(self, conversation: int, seq: int, text: str, payload: str | None = None) -> Turn:
         self.asked.append(text)
@@ -41,7 +42,7 @@ class ScriptedDialogue:
         if text == "慢":
             self.thinking.set()
             await self.release.wait()
-        return Turn((Outbound(f"您说的是：{text}"),))
+        return Turn((Outbound(f"您说的是：{text}"),), reading=self.read)
 
     async def forget(self, conversation: int, summary: str = "") -> None:
         self.forgotten.append(conversation)

@@ -21,6 +21,23 @@ def test_a_slash_becomes_text(text: str) -> None:
     assert escape(text).startswith("／")
 
 
+def test_what_was_read_is_no_reply() -> None:
+    read = {
+        "intent": "query_bill",
+        "confidence": 0.7,
+        "ranking": [["query_bill", 0.7], ["pay_bill", 0.2]],
+        "entities": [{"entity": "month", "value": "上个月", "start": 1, "end": 4}],
+        "model": "v1",
+        "fallback": False,
+    }
+    found = turn([{"recipient_id": "1", "text": "好的"}, {"recipient_id": "1", "custom": {"reading": read}}])
+    assert found.replies == (Outbound("好的"),)
+    assert found.reading is not None and found.reading.intent == "query_bill" and found.reading.second == "pay_bill"
+    assert found.reading.margin == pytest.approx(0.5) and found.reading.model == "v1"
+    with pytest.raises(KeyError):
+        turn([{"custom": {"reading": {"intent": "query_bill"}}}])
+
+
 def test_cards_join_their_text_and_a_handoff_ends_the_turn() -> None:
     card = {"kind": "bill", "title": "账单"}
     answers: list[dict[str, Any]] = [
