@@ -23,7 +23,7 @@ from sklearn.svm import LinearSVC
 from tqdm import tqdm
 
 import nlu_data
-from models import NoModel, Registry
+from models import SETUP, NoModel, Registry
 from models.encoder import HOME
 from triage import features
 from triage.classifier import OnnxClassifier, load_encoder
@@ -148,7 +148,7 @@ def ensure(again: bool = False) -> Path:
         pass
     print("[4/4] Training the triage model ...", flush=True)
     card = train(examples, registry.folder / version, validation, encoder)
-    registry.promote(version)
+    registry.promote(version, SETUP)
     print(f"      {card['examples']} examples, done in {card['seconds']} s", flush=True)
     return registry.current()
 

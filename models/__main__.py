@@ -1,0 +1,67 @@
+"""`python -m models list | show | promote | rollback`: the trained models, and which of them is in use."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from models import KINDS, ROOT, NoModel, Registry
+
+
+def main(arguments: Sequence[str], root: Path = ROOT) -> int:
+    """Run one verb; returns the exit code: 2 where there is no such model."""
+    parser = argparse.ArgumentParser(prog="python -m models", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("list", help="every version, the changes of which is in use").add_argument(
+        "kind", nargs="?", choices=KINDS
+    )
+    for verb, help in (
+        ("show", "a version's card"),
+        ("promote", "put a version in use; a running service follows within two seconds"),
+        ("rollback", "go back to the version that was in use before"),
+    ):
+        one = verbs.add_parser(verb, help=help)
+        one.add_argument("kind", choices=KINDS)
+        if verb != "rollback":
+            one.add_argument("version")
+        if verb != "show":
+            one.add_argument("--author", required=True, help="who decides this")
+            one.add_argument("--why", default="", help="the reason, kept in the history")
+    given = parser.parse_args(arguments)
+    try:
+        match given.verb:
+            case "list":
+                for kind in [given.kind] if given.kind else KINDS:
+                    _list(Registry(kind, root))
+            case "show":
+                print(json.dumps(Registry(given.kind, root).card(given.version), ensure_ascii=False, indent=1))
+            case "promote":
+                print(Registry(given.kind, root).promote(given.version, given.author, given.why))
+            case "rollback":
+                print(Registry(given.kind, root).rollback(given.author, given.why))
+    except NoModel as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _list(registry: Registry) -> None:
+    try:
+        current = registry.current().name
+    except NoModel:
+        current = ""
+    before = registry.before()
+    print(registry.kind)
+    for version in registry.versions():
+        card = registry.card(version)
+        mark = "current" if version == current else "before" if version == before else ""
+        print(f"  {version:<32} {card.get('created', ''):<34} {card.get('author', ''):<12} {mark}".rstrip())
+    for change in registry.history()[-10:]:
+        print(f"  {change.at}  {change.kind:<8} {change.version}  by {change.author}  {change.why}".rstrip())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
