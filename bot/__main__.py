@@ -63,7 +63,10 @@ async def serve(bridge: Bridge) -> None:
                 "ACTIONS_TOKEN": actions_token(settings.secret_key),
             }
         )
-        command = environment.serve_command(settings.rasa_port, environment.model())
+
+        def command() -> list[str]:
+            return environment.serve_command(settings.rasa_port, environment.model(settings.models))
+
         tasks.append(asyncio.create_task(RasaProcess(command, child, settings.var / "rasa.log").run()))
     try:
         await server.serve()

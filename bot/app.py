@@ -105,7 +105,7 @@ def assemble(settings: Settings) -> Bridge:
         else SampleSystems(now)
     )
     rasa = Rasa(settings.dialogue_url)
-    classifier = OnnxClassifier(Registry("triage").current())
+    classifier = OnnxClassifier(Registry("triage", settings.models).current())
     taxonomy = Taxonomy.load()
     queue = TicketQueue(database, classifier, taxonomy, bell, now, partial(place, systems))
     dialogue: Dialogue = rasa

@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -122,7 +123,7 @@ async def chaos(seconds: float = 30, seed: int = 1) -> Verdict:
             "ADMIN_PASSWORD": secret,
         }
         rasa = RasaProcess(
-            environment.serve_command(ports["rasa"], environment.prepare()),
+            partial(environment.serve_command, ports["rasa"], environment.prepare()),
             child_environment(
                 {
                     **environment.QUIET,

@@ -7,7 +7,7 @@ import ctypes
 import logging
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 class RasaProcess:
     """Keeps one command running; its output goes to a file."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], output: Path) -> None:
-        """`output` is overwritten at each start."""
+    def __init__(self, command: Callable[[], Sequence[str]], environment: Mapping[str, str], output: Path) -> None:
+        """`command` is asked for before each start, `output` overwritten at each."""
         self._command = command
         self._environment = environment
         self._output = output
@@ -36,12 +36,12 @@ class RasaProcess:
             begun = loop.time()
             with self._output.open("wb") as output:
                 process = await asyncio.create_subprocess_exec(
-                    *self._command,
+                    *self._command(),
                     env=self._environment,
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
-                    preexec_fn=_die_with_us if sys.platform == "linux" else None,
+                    preexec_fn=end_with_parent,
                 )
             try:
                 code = await process.wait()
@@ -55,9 +55,10 @@ class RasaProcess:
             wait = min(wait * 2, LONGEST_WAIT)
 
 
-def _die_with_us() -> None:
-    # Linux: SIGTERM for the child when its parent is killed, so that a restart finds the port free
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def end_with_parent() -> None:
+    """Called in a child: on Linux it gets SIGTERM when its parent is killed, so that a restart finds the port free."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

@@ -47,7 +47,7 @@ class Settings:
 
     `admin_password` is None when one should be made and printed; `rasa_url` is None when this process runs Rasa itself;
     `utility_api_base` is None for the sample systems. `embed_origins` are the sites that may show the chat in a frame;
-    `operator_name` is who customers read that they talk to.
+    `operator_name` is who customers read that they talk to; `models` is the root of the registries.
     """
 
     host: str
@@ -63,6 +63,7 @@ class Settings:
     embed_origins: tuple[str, ...]
     operator_name: str
     var: Path
+    models: Path
     wechat: WeChatSettings | None = None
     telegram: TelegramSettings | None = None
 
@@ -94,6 +95,7 @@ class Settings:
             embed_origins=_origins("EMBED_ORIGINS", given.get("EMBED_ORIGINS", "*")),
             operator_name=given.get("OPERATOR_NAME", "江临市供电公司（演示）"),
             var=var,
+            models=Path(given.get("MODELS_DIR", ROOT / "models")),
             wechat=_wechat(given),
             telegram=_telegram(given),
         )

@@ -14,6 +14,8 @@ import fcntl
 import json
 import os
 import shutil
+import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -66,8 +68,8 @@ class Registry:
     def card(self, version: str) -> dict[str, Any]:
         """What is known of a version; raises `NoModel`.
 
-        `version`, `created` (ISO time), `author`, `data_sha256`, `config` and `metrics`, a free mapping; a kind may
-        add keys of its own.
+        `version`, `created` (ISO time), `author`, `data_sha256`, `config` and `metrics`, a free mapping; `source` and
+        `code` are what `models.setup` goes by. A kind may add keys of its own.
         """
         try:
             found: dict[str, Any] = json.loads((self.path(version) / "card.json").read_text(encoding="utf-8"))
@@ -98,8 +100,9 @@ class Registry:
     def add(self, folder: Path, card: Mapping[str, Any]) -> str:
         """Take a finished model's folder into the registry, with its card, and return its version.
 
-        That is the card's `version`, or `version`-2, -3 … when the name is taken. `folder` must lie in
-        `self.workplace()`; it is moved. The oldest versions are let go, see `prune`.
+        That is the card's `version`, or `version`-2, -3 … when the name is taken. `folder` is moved, so it must lie on
+        the same disk, as a `workplace` does. All but the newest `KEPT` versions, the one in use and the one before it
+        are let go.
         """
         with self._locked():
             version, number = str(card["version"]), 1
@@ -111,12 +114,18 @@ class Registry:
             self._prune()
         return version
 
-    def workplace(self, name: str) -> Path:
-        """An empty folder in which a model may be made before it is added; what was in it is removed."""
-        place = self.folder / f".{name}"
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(parents=True)
-        return place
+    @contextmanager
+    def workplace(self) -> Iterator[Path]:
+        """An empty folder in which a model may be made; what is left of it, or of one a day old, is removed."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for left in self.folder.glob(".making-*"):
+            if time.time() - left.stat().st_mtime > 86400:
+                shutil.rmtree(left, ignore_errors=True)
+        place = Path(tempfile.mkdtemp(prefix=".making-", dir=self.folder))
+        try:
+            yield place
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
 
     def measured(self, version: str, metrics: Mapping[str, Any]) -> None:
         """Add to the metrics on a version's card; raises `NoModel`."""
@@ -188,7 +197,6 @@ class Registry:
         return change
 
     def _prune(self) -> None:
-        """Let go of all but the newest `KEPT` versions, the one in use and the one before it."""
         for version in self.versions()[:-KEPT]:
             if version not in (self._pointed(), self._before()):
                 gone = self.folder / ".gone"

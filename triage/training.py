@@ -22,8 +22,9 @@ from sklearn.preprocessing import normalize
 from sklearn.svm import LinearSVC
 from tqdm import tqdm
 
+import models
 import nlu_data
-from models import SETUP, NoModel, Registry
+from models import SETUP, Registry, setup
 from models.encoder import HOME
 from triage import features
 from triage.classifier import OnnxClassifier, load_encoder
@@ -133,24 +134,45 @@ def evaluate(folder: Path, examples: Sequence[Example]) -> dict[str, Any]:
     return measure(OnnxClassifier(folder), examples)
 
 
+def candidate(author: str, root: Path = models.ROOT) -> str:
+    """Make a version from nlu_data/complaints as they are and return its name; it is not put in use.
+
+    Raises `ExamplesError`, or `nlu_data.DataError` for files that cannot be read.
+    """
+    registry, (examples, validation, encoder) = Registry("triage", root), _material()
+    with registry.workplace() as place:
+        card = train(examples, place / "made", validation, encoder)
+        return registry.add(place / "made", {**card, "author": author, "source": source(), "code": code()})
+
+
 def ensure(again: bool = False) -> Path:
-    """The current model's folder, trained from nlu_data/complaints when there is none of these data and encoder."""
-    registry = Registry("triage")
+    """The folder of the model in use, trained (anew if asked for) and put in use where `models.setup` says so."""
+    print("[4/4] The triage model ...", flush=True)
+    return setup.ensure(Registry("triage"), source(), code(), lambda: candidate(SETUP), again)
+
+
+def source() -> str:
+    """The version that a model of the data as they are would have."""
+    examples, validation, _ = _material()
+    return f"{KIND}-{digest([*clean(examples)[0], *validation])[:12]}-{_encoder_name()}"
+
+
+def code() -> str:
+    """What of a model trainers do not write: how it is made, and the encoder."""
+    return f"{KIND} {_encoder_name()}"
+
+
+def _material() -> tuple[list[Example], list[Example], Path | None]:
     examples = [Example(c.text, c.category, c.priority) for c in nlu_data.complaints()]
-    validation = [Example(c.text, c.category, c.priority) for c in nlu_data.complaints(VALIDATION)]
-    encoder = HOME if (HOME / "encoder.json").exists() else None
-    name = load_encoder().name if encoder else "ngrams"
-    version = f"{KIND}-{digest([*clean(examples)[0], *validation])[:12]}-{name}"
-    try:
-        if registry.current().name == version and not again:
-            return registry.current()
-    except NoModel:
-        pass
-    print("[4/4] Training the triage model ...", flush=True)
-    card = train(examples, registry.folder / version, validation, encoder)
-    registry.promote(version, SETUP)
-    print(f"      {card['examples']} examples, done in {card['seconds']} s", flush=True)
-    return registry.current()
+    return examples, [Example(c.text, c.category, c.priority) for c in nlu_data.complaints(VALIDATION)], _encoder()
+
+
+def _encoder() -> Path | None:
+    return HOME if (HOME / "encoder.json").exists() else None
+
+
+def _encoder_name() -> str:
+    return load_encoder().name if _encoder() else "ngrams"
 
 
 def _head(

@@ -1,4 +1,4 @@
-"""The dialogue environment: finds Python 3.10, installs Rasa from the lock file, trains when the data changed.
+"""The dialogue environment: finds Python 3.10, installs Rasa from the lock file, trains.
 
 `python -m bot.dialogue.environment [--retrain]`; nothing is done twice.
 """
@@ -6,23 +6,31 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import IO, Any
+from zoneinfo import ZoneInfo
 
+import yaml
+
+import models
+from bot.rasa_process import end_with_parent
 from bot.settings import ROOT, child_environment, python310
+from models import SETUP, Registry, setup
 
 HERE = Path(__file__).parent
 VENV = ROOT / ".venv-dialogue"
 LOCK = HERE / "requirements.lock"
-MODELS = ROOT / "models" / "dialogue"
-NLU = ROOT / "nlu_data"
-TRAINED_FROM = (
-    ROOT / "config.yml", HERE / "domain", HERE / "rules", HERE / "components", NLU / "intents", NLU / "lookups",
-)  # fmt: skip
+FILE = "model.tar.gz"
+TRAINERS = (ROOT / "nlu_data" / "intents", ROOT / "nlu_data" / "lookups")
+OURS = (ROOT / "config.yml", HERE / "rules", HERE / "components")
+DOMAIN = HERE / "domain"
 QUIET = {
     "RASA_TELEMETRY_ENABLED": "false",
     "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
@@ -79,42 +87,62 @@ def install() -> None:
     print(f"      done in {time.monotonic() - begun:.0f} s", flush=True)
 
 
-def model() -> Path:
-    """The model file trained from the data as it now stands; it need not exist yet."""
-    return MODELS / f"{_digest(_training_files())[:16]}.tar.gz"
+def model(root: Path = models.ROOT) -> Path:
+    """The file of the model in use; raises `NoModel`."""
+    return Registry("dialogue", root).current() / FILE
 
 
-def train(again: bool = False) -> Path:
-    """Train unless a model of the same data exists, and return its file; raises `CalledProcessError`."""
-    wanted = model()
-    if wanted.exists() and not again:
-        return wanted
-    print("[3/4] Training the dialogue model (about a minute) ...", flush=True)
-    begun = time.monotonic()
-    MODELS.mkdir(parents=True, exist_ok=True)
-    log = MODELS / "training.log"
-    # forced, for Rasa's cache does not notice that a component's code has changed
-    with log.open("wb") as output:
-        code = subprocess.run(
+def train(author: str, root: Path = models.ROOT, output: IO[Any] | None = None) -> str:
+    """Make a version from the data as they are and return its name; it is not put in use.
+
+    Rasa runs in the caller's process group, on one core and no higher priority than the caller's, and ends with it;
+    what it tells goes to `output`, or to models/dialogue/training.log. Raises `CalledProcessError`.
+    """
+    registry = Registry("dialogue", root)
+    begun, created = time.monotonic(), datetime.now(ZoneInfo("Asia/Shanghai"))
+    card = {
+        "version": f"{created:%Y%m%d-%H%M%S}",
+        "created": created.isoformat(timespec="seconds"),
+        "author": author,
+        "source": source(),
+        "code": code(),
+        "data_sha256": _digest(_files(TRAINERS)),
+        "config": yaml.safe_load((ROOT / "config.yml").read_text(encoding="utf-8")),
+        "metrics": {},
+    }
+    with registry.workplace() as place, (registry.folder / "training.log").open("w+b") as log:
+        # forced, for Rasa's cache does not notice that a component's code has changed
+        process = subprocess.run(
             [
                 *(str(VENV / "bin" / "rasa"), "train", "--force", "--skip-validation", "--config", "config.yml"),
                 *("--domain", "bot/dialogue/domain", "--data", "nlu_data/intents", "bot/dialogue/rules"),
-                *("--out", str(MODELS / "unfinished"), "--fixed-model-name", "model"),
+                *("--out", str(place / "made"), "--fixed-model-name", FILE.removesuffix(".tar.gz")),
             ],
             cwd=ROOT,
-            env=child_environment(QUIET),
-            stdout=output,
-            stderr=output,
-        ).returncode
-    trained = MODELS / "unfinished" / "model.tar.gz"
-    if code != 0 or not trained.exists():
-        print(log.read_text(errors="replace")[-3000:], file=sys.stderr)
-        raise subprocess.CalledProcessError(code or 1, "rasa train")
-    trained.rename(wanted)
-    for old in sorted(MODELS.glob("*.tar.gz"), key=lambda p: p.stat().st_mtime)[:-3]:
-        old.unlink()
-    print(f"      done in {time.monotonic() - begun:.0f} s", flush=True)
-    return wanted
+            env=child_environment({**QUIET, "OMP_NUM_THREADS": "1"}),
+            stdout=output or log,
+            stderr=output or log,
+            preexec_fn=end_with_parent,
+        )
+        if process.returncode != 0 or not (place / "made" / FILE).exists():
+            log.seek(0)
+            print(log.read().decode(errors="replace")[-3000:], file=sys.stderr)
+            raise subprocess.CalledProcessError(process.returncode or 1, "rasa train")
+        return registry.add(place / "made", {**card, "seconds": round(time.monotonic() - begun, 1)})
+
+
+def source() -> str:
+    """SHA-256 of all that a model is made from."""
+    return _digest(_files((*TRAINERS, *OURS, DOMAIN)))
+
+
+def code() -> str:
+    """SHA-256 of what the service relies on in a model: rules, actions, slots and code, but no response's wording."""
+    digest = hashlib.sha256(_digest(_files(OURS)).encode())
+    for file in _files([DOMAIN]):
+        domain = yaml.safe_load(file.read_text(encoding="utf-8"))
+        digest.update(json.dumps({**domain, "responses": sorted(domain.get("responses") or ())}).encode())
+    return digest.hexdigest()
 
 
 def serve_command(port: int, model: Path) -> list[str]:
@@ -149,8 +177,8 @@ def _uv() -> str:
     return str(beside) if beside.exists() else (shutil.which("uv") or "uv")
 
 
-def _training_files() -> Iterator[Path]:
-    for source in TRAINED_FROM:
+def _files(sources: Iterable[Path]) -> Iterator[Path]:
+    for source in sources:
         if source.is_file():
             yield source
         else:
@@ -165,9 +193,12 @@ def _digest(files: Iterable[Path]) -> str:
 
 
 def prepare(again: bool = False) -> Path:
-    """Everything the dialogue process needs; returns the model's file."""
+    """Everything the dialogue process needs; returns the file of the model in use, trained anew if asked for."""
     install()
-    return train(again)
+    for left in Registry("dialogue").folder.glob("*.tar.gz"):  # as models were kept before there were versions
+        left.unlink()
+    print("[3/4] The dialogue model; training one takes about a minute ...", flush=True)
+    return setup.ensure(Registry("dialogue"), source(), code(), lambda: train(SETUP), again) / FILE
 
 
 if __name__ == "__main__":

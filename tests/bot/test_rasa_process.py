@@ -22,7 +22,7 @@ def test_a_process_that_dies_is_started_again_and_stopped_with_us(tmp_path: Path
         return [int(line) for line in starts.read_text().split()] if starts.exists() else []
 
     async def scene() -> None:
-        running = asyncio.create_task(RasaProcess([sys.executable, "-c", script], {}, output).run())
+        running = asyncio.create_task(RasaProcess(lambda: [sys.executable, "-c", script], {}, output).run())
         async with asyncio.timeout(20):
             while len(pids()) < 1:
                 await asyncio.sleep(0.05)
@@ -42,7 +42,7 @@ def test_a_killed_service_takes_rasa_with_it(tmp_path: Path) -> None:
         "import asyncio, pathlib, sys; from bot.rasa_process import RasaProcess;"
         "child = 'import os, time; print(os.getpid(), flush=True); time.sleep(60)';"
         f"output = pathlib.Path({str(tmp_path / 'output')!r});"
-        "asyncio.run(RasaProcess([sys.executable, '-c', child], {}, output).run())"
+        "asyncio.run(RasaProcess(lambda: [sys.executable, '-c', child], {}, output).run())"
     )
     service = subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parents[2])
     until = time.monotonic() + 30

@@ -15,14 +15,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from models import KEPT, Change, NoModel, Registry
 from models.__main__ import main
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def made(registry: Registry, version: str, created: str = "2026-11-25T09:00:00+08:00") -> str:
     """A version added as a training adds it."""
-    place = registry.workplace(f"making-{version}")
-    (place / "model").write_text(version)
-    return registry.add(place, {"version": version, "created": created, "author": "a", "metrics": {}})
+    with registry.workplace() as place:
+        (place / "made").mkdir()
+        (place / "made" / "model").write_text(version)
+        return registry.add(place / "made", {"version": version, "created": created, "author": "a", "metrics": {}})
 
 
 def test_a_version_is_promoted_and_an_unknown_one_refused(tmp_path: Path) -> None:
