@@ -39,6 +39,7 @@ from bot.conversation import Conversations, Dialogue, Shortcut
 from bot.database import Database
 from bot.dialogue import environment
 from bot.files import Files
+from bot.follow import Follower
 from bot.outbox import Outbox
 from bot.rasa import Rasa
 from bot.settings import Settings
@@ -51,7 +52,7 @@ from channels.wechat.client import WeChatClient
 from channels.wechat.passive import Passive
 from models import Registry
 from triage.assignment import Assignment
-from triage.classifier import OnnxClassifier
+from triage.classifier import LiveClassifier
 from triage.desk.auth import Users
 from triage.desk.delivery import delivery
 from triage.desk.parts import Parts, parts
@@ -91,6 +92,7 @@ class Bridge:
     files: Files
     desk: Parts
     rounds: Rounds
+    followers: tuple[Follower, ...]
 
 
 def assemble(settings: Settings) -> Bridge:
@@ -105,7 +107,8 @@ def assemble(settings: Settings) -> Bridge:
         else SampleSystems(now)
     )
     rasa = Rasa(settings.dialogue_url)
-    classifier = OnnxClassifier(Registry("triage", settings.models).current())
+    dialogue_models, triage_models = Registry("dialogue", settings.models), Registry("triage", settings.models)
+    classifier = LiveClassifier(triage_models.current())
     taxonomy = Taxonomy.load()
     queue = TicketQueue(database, classifier, taxonomy, bell, now, partial(place, systems))
     dialogue: Dialogue = rasa
@@ -135,6 +138,7 @@ def assemble(settings: Settings) -> Bridge:
     return Bridge(
         settings, database, bell, systems, rasa, taxonomy, queue, conversations, tuple(channels),
         Outbox(database, channels, bell), files, desk, Rounds(database, queue, assignment, bell, now),
+        (Follower("dialogue", dialogue_models.current, rasa), Follower("triage", triage_models.current, classifier)),
     )  # fmt: skip
 
 
@@ -151,8 +155,9 @@ def build(bridge: Bridge) -> FastAPI:
         notices = rounds([alerts.look, watch.look])
         search, policy = bridge.desk.search.run(), _apply_policy(bridge)
         others = Watch(bridge.conversations, bridge.bell).run()
-        work = (bridge.outbox.run(), bridge.rounds.run(), search, policy, notices, others, _recover(bridge), *doors)
-        tasks = [asyncio.create_task(one) for one in work]
+        models = (follower.run() for follower in bridge.followers)
+        ours = (bridge.outbox.run(), bridge.rounds.run(), search, policy, notices, others, _recover(bridge))
+        tasks = [asyncio.create_task(one) for one in (*ours, *models, *doors)]
         yield
         for task in reversed(tasks):
             task.cancel()
@@ -222,7 +227,9 @@ def _health(bridge: Bridge) -> list[Route]:
             except Exception as failure:
                 found[name] = f"{type(failure).__name__}: {failure}"[:200]
         well = all(state == "ok" for state in found.values())
-        return JSONResponse({"status": "ok" if well else "not ready", **found}, status_code=200 if well else 503)
+        models = {one.kind: {"version": one.version, "failure": one.failure} for one in bridge.followers}
+        body = {"status": "ok" if well else "not ready", **found, "models": models}
+        return JSONResponse(body, status_code=200 if well else 503)
 
     async def metrics(request: Request) -> Response:
         return PlainTextResponse(generate_latest(REGISTRY), media_type="text/plain; version=0.0.4")

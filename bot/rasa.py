@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from opencc import OpenCC
 from bot.message import Button, Outbound, Reading, Turn
 
 LONGEST_TEXT = 500
+LOADED_WITHIN = 60.0
 _SIMPLIFIED = OpenCC("t2s")
 
 BOOKKEEPING = ("requested_slot", "session_started_metadata")
@@ -70,6 +72,20 @@ class Rasa:
     async def ready(self) -> None:
         """Raise `httpx.HTTPError` unless Rasa has a model and answers."""
         answer = await self._http.get("/status")
+        answer.raise_for_status()
+
+    async def using(self) -> str:
+        """The version of the model that reads now; raises `httpx.HTTPError`, or `KeyError` without our door."""
+        answer = await self._http.get("/webhooks/rest/")
+        answer.raise_for_status()
+        return str(answer.json()["model"])
+
+    async def load(self, folder: Path) -> None:
+        """Let the model in `folder` read from now on; after `httpx.HTTPError` or `ValueError` the old one stays."""
+        body = {"model_file": str(folder / "model.tar.gz")}
+        answer = await self._http.put("/model", json=body, timeout=LOADED_WITHIN)
+        if answer.status_code == 400:
+            raise ValueError(answer.json().get("message", answer.text))
         answer.raise_for_status()
 
     async def close(self) -> None:

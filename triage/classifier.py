@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,10 @@ LONG = 200
 
 @dataclass(frozen=True)
 class Prediction:
-    """类别 with its probability, and the model's priority; `sure` where routing needs no one's second look."""
+    """类别 with its probability, and the model's priority; `sure` where routing needs no one's second look.
+
+    `model` is the version that said so.
+    """
 
     category: str
     confidence: float
@@ -31,6 +35,7 @@ class Prediction:
     priority: str
     sure: bool = True
     priorities: Mapping[str, float] = field(default_factory=dict)
+    model: str = ""
 
     def best(self, count: int = 3) -> list[tuple[str, float]]:
         """The most probable categories, best first."""
@@ -40,7 +45,10 @@ class Prediction:
 class Classifier(Protocol):
     """Whoever sorts messages."""
 
-    version: str
+    @property
+    def version(self) -> str:
+        """The model's."""
+        ...
 
     def classify(self, texts: Sequence[str]) -> list[Prediction]:
         """One prediction for each text, in order."""
@@ -108,7 +116,8 @@ class OnnxClassifier:
     def _predict(self, read: str) -> Prediction:
         if not read and self._blank is not None:
             calm = "P4" if "P4" in self._priorities else "P3"
-            return Prediction(self._blank, 1.0, {n: float(n == self._blank) for n in self._categories}, calm)
+            every = {name: float(name == self._blank) for name in self._categories}
+            return Prediction(self._blank, 1.0, every, calm, model=self.version)
         categories, priorities, _, _ = self._run(read, features.dense([read], self._encoder))
         best = int(categories.argmax())
         confidence = float(categories[best])
@@ -119,6 +128,7 @@ class OnnxClassifier:
             self._priority(priorities),
             confidence >= self._sure,
             {name: float(p) for name, p in zip(self._priorities, priorities, strict=True)},
+            self.version,
         )
 
     def _priority(self, found: NDArray[np.float32]) -> str:
@@ -131,6 +141,34 @@ class OnnxClassifier:
             found = found.copy()
             found[urgent] = 0
         return self._priorities[int(found.argmax())]
+
+
+class LiveClassifier:
+    """The service's classifier: another version can take over between two messages."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load the first; raises as `OnnxClassifier` does."""
+        self._now = OnnxClassifier(folder)
+        self._folder = folder
+
+    @property
+    def version(self) -> str:
+        """The version in use."""
+        return self._now.version
+
+    def classify(self, texts: Sequence[str]) -> list[Prediction]:
+        """One prediction for each text, in order, all by one version."""
+        return self._now.classify(texts)
+
+    async def using(self) -> str:
+        """The name of the folder in use."""
+        return self._folder.name
+
+    async def load(self, folder: Path) -> None:
+        """Use another version from now on; raises as `OnnxClassifier` does, and the old one stays."""
+        new = await asyncio.to_thread(OnnxClassifier, folder)
+        await asyncio.to_thread(new.classify, ["电费"])  # what is read with the first message is read now
+        self._now, self._folder = new, folder
 
 
 def load_encoder(folder: Path | None = None) -> Encoder:

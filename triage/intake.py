@@ -256,7 +256,8 @@ class Intake:
         row.category_confidence, row.handoff, row.account_no = prediction.confidence, handoff, account_no
         if place is not None:
             row.area, row.transformer, row.feeder = place.area, place.transformer, place.feeder
-        await self._register(session, row, "bot", {"handoff": handoff, "model": self._classifier.version})
+        row.model = prediction.model or row.model
+        await self._register(session, row, "bot", {"handoff": handoff, "model": row.model})
         joined = await self._incidents.join(session, row)
         if joined is not None:
             self._history.record(session, row, "incident", "system", {"number": joined.number})

@@ -1,6 +1,7 @@
 """Rasa's REST door with one thing more: what was read in the message, and by which model.
 
-The answer is that of Rasa's `rest` channel, a list, with `{"custom": {"reading": {…}}}` added: see `read`.
+The answer is that of Rasa's `rest` channel, a list, with `{"custom": {"reading": {…}}}` added: see `read`. A model's
+version is the name of its folder.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from rasa.core.agent import Agent
 from rasa.core.channels.channel import CollectingOutputChannel, InputChannel, UserMessage
 from rasa.shared.core.events import ActionExecuted, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
@@ -27,8 +29,12 @@ class Door(InputChannel):
         return "rest"
 
     def blueprint(self, on_new_message: Callable[[UserMessage], Awaitable[Any]]) -> Blueprint:
-        """The route; the model that begins a turn ends it, whichever is loaded meanwhile."""
+        """The routes; the model that begins a turn ends it, whichever is loaded meanwhile."""
         door = Blueprint("door")
+
+        @door.get("/")
+        async def using(request: Request) -> HTTPResponse:
+            return json({"status": "ok", "model": version(request.app.ctx.agent)})
 
         @door.post("/webhook")
         async def receive(request: Request) -> HTTPResponse:
@@ -40,11 +46,16 @@ class Door(InputChannel):
             tracker = await agent.tracker_store.retrieve(message.sender_id)
             reading = last_reading(tracker, message.message_id) if tracker is not None else None
             if reading is not None:
-                reading["model"] = agent.processor.model_path.parent.name
+                reading["model"] = version(agent)
                 collector.messages.append({"recipient_id": message.sender_id, "custom": {"reading": reading}})
             return json(collector.messages)
 
         return door
+
+
+def version(agent: Agent) -> str:
+    """The version of the model that an agent holds."""
+    return str(agent.processor.model_path.parent.name)
 
 
 def last_reading(tracker: DialogueStateTracker, message_id: str) -> dict[str, Any] | None:

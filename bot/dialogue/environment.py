@@ -27,7 +27,7 @@ from models import SETUP, Registry, setup
 HERE = Path(__file__).parent
 VENV = ROOT / ".venv-dialogue"
 LOCK = HERE / "requirements.lock"
-FILE = "model.tar.gz"
+MODEL_FILE = "model.tar.gz"
 TRAINERS = (ROOT / "nlu_data" / "intents", ROOT / "nlu_data" / "lookups")
 OURS = (ROOT / "config.yml", HERE / "rules", HERE / "components")
 DOMAIN = HERE / "domain"
@@ -89,7 +89,7 @@ def install() -> None:
 
 def model(root: Path = models.ROOT) -> Path:
     """The file of the model in use; raises `NoModel`."""
-    return Registry("dialogue", root).current() / FILE
+    return Registry("dialogue", root).current() / MODEL_FILE
 
 
 def train(author: str, root: Path = models.ROOT, output: IO[Any] | None = None) -> str:
@@ -116,7 +116,7 @@ def train(author: str, root: Path = models.ROOT, output: IO[Any] | None = None) 
             [
                 *(str(VENV / "bin" / "rasa"), "train", "--force", "--skip-validation", "--config", "config.yml"),
                 *("--domain", "bot/dialogue/domain", "--data", "nlu_data/intents", "bot/dialogue/rules"),
-                *("--out", str(place / "made"), "--fixed-model-name", FILE.removesuffix(".tar.gz")),
+                *("--out", str(place / "made"), "--fixed-model-name", MODEL_FILE.removesuffix(".tar.gz")),
             ],
             cwd=ROOT,
             env=child_environment({**QUIET, "OMP_NUM_THREADS": "1"}),
@@ -124,7 +124,7 @@ def train(author: str, root: Path = models.ROOT, output: IO[Any] | None = None) 
             stderr=output or log,
             preexec_fn=end_with_parent,
         )
-        if process.returncode != 0 or not (place / "made" / FILE).exists():
+        if process.returncode != 0 or not (place / "made" / MODEL_FILE).exists():
             log.seek(0)
             print(log.read().decode(errors="replace")[-3000:], file=sys.stderr)
             raise subprocess.CalledProcessError(process.returncode or 1, "rasa train")
@@ -133,7 +133,7 @@ def train(author: str, root: Path = models.ROOT, output: IO[Any] | None = None) 
 
 def source() -> str:
     """SHA-256 of all that a model is made from."""
-    return _digest(_files((*TRAINERS, *OURS, DOMAIN)))
+    return hashlib.sha256(f"{_digest(_files(TRAINERS))} {code()}".encode()).hexdigest()
 
 
 def code() -> str:
@@ -198,7 +198,7 @@ def prepare(again: bool = False) -> Path:
     for left in Registry("dialogue").folder.glob("*.tar.gz"):  # as models were kept before there were versions
         left.unlink()
     print("[3/4] The dialogue model; training one takes about a minute ...", flush=True)
-    return setup.ensure(Registry("dialogue"), source(), code(), lambda: train(SETUP), again) / FILE
+    return setup.ensure(Registry("dialogue"), source(), code(), lambda: train(SETUP), again) / MODEL_FILE
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""`python -m bot.dialogue.serve run …`: `rasa run …` with two costs of every action turn taken away.
+"""`python -m bot.dialogue.serve run …`: `rasa run …` whose model can be swapped between two turns, and with two costs
+of every action turn taken away.
+
+`PUT /model` of Rasa loads while every turn waits, and forgets the conversations: here a thread loads, they stay.
 
 Rasa checks each action's answer against a schema, and before that the schema against the schema of schemas: here the
 schema is checked once. It also opens a connection for each call of an action: here connections are kept.
@@ -6,15 +9,23 @@ schema is checked once. It also opens a connection for each call of an action: h
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from typing import Any
 
 import aiohttp
 import jsonschema
+import rasa.server
 from rasa.__main__ import main
+from rasa.core.agent import Agent
+from rasa.core.utils import AvailableEndpoints
+from rasa.server import ErrorResponse
 from rasa.utils.endpoints import EndpointConfig
+from sanic import Sanic
 
 _checked: dict[str, jsonschema.Draft7Validator] = {}
 _open: dict[str, aiohttp.ClientSession] = {}
+_loading = asyncio.Lock()
 _own_session = EndpointConfig.session
 
 
@@ -50,7 +61,27 @@ def session(endpoint: EndpointConfig) -> Any:
     return _Kept(_open[endpoint.url])
 
 
+async def load(model_path: str, endpoints: AvailableEndpoints, **_: Any) -> Agent:
+    """What `PUT /model` puts in use; raises `ErrorResponse` 400 when the file holds no usable model."""
+    async with _loading:
+        now = Sanic.get_app("rasa_server").ctx.agent
+        if str(now.processor.model_path) == model_path:
+            return now
+        try:
+            new = await asyncio.to_thread(
+                Agent.load, model_path, generator=endpoints.nlg, action_endpoint=endpoints.action
+            )
+        except Exception as error:
+            logging.getLogger(__name__).exception("%s cannot be loaded", model_path)
+            raise ErrorResponse(400, "LoadingError", f"{type(error).__name__}: {error}") from error
+        for part in (new, new.processor):
+            part.tracker_store, part.lock_store = now.tracker_store, now.lock_store
+        new.tracker_store.domain = new.domain
+        return new
+
+
 if __name__ == "__main__":
     jsonschema.validate = validate
     EndpointConfig.session = session
+    rasa.server._load_agent = load
     main()

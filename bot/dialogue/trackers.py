@@ -6,6 +6,7 @@ more with every turn.
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
@@ -18,7 +19,10 @@ from rasa.shared.core.trackers import DialogueStateTracker, get_trackers_for_con
 
 
 class Trackers(TrackerStore):
-    """Keeps the conversations used last, each with its latest events; slots outlive the events that set them."""
+    """Keeps the conversations used last, each with its latest events; slots outlive the events that set them.
+
+    It outlives models: a conversation goes on with the slots of the domain that is set.
+    """
 
     def __init__(
         self,
@@ -44,14 +48,19 @@ class Trackers(TrackerStore):
 
     async def retrieve(self, sender_id: str) -> DialogueStateTracker | None:
         """The tracker of a conversation, from the start of its present session."""
-        tracker = self._live.get(sender_id)
+        tracker = await self.retrieve_full_tracker(sender_id)
         if tracker is not None and sum(isinstance(event, SessionStarted) for event in tracker.events) > 1:
             return get_trackers_for_conversation_sessions(tracker)[-1]
         return tracker
 
     async def retrieve_full_tracker(self, conversation_id: str) -> DialogueStateTracker | None:
         """The tracker of a conversation with all sessions that are still known."""
-        return self._live.get(conversation_id)
+        tracker = self._live.get(conversation_id)
+        if tracker is not None:
+            slots = {slot.name: slot for slot in self.domain.slots}
+            if slots.keys() != tracker.slots.keys():  # the model was swapped for one with others
+                tracker.slots = {name: tracker.slots.get(name) or copy.copy(slot) for name, slot in slots.items()}
+        return tracker
 
     async def keys(self) -> Iterable[str]:
         """The conversations that are known."""
