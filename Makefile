@@ -31,9 +31,8 @@ check: .venv/.installed  ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-train: .venv/.installed  ## train the dialogue and the triage model anew
-	@$(BIN)/python -m bot.dialogue.environment --retrain
-	@$(BIN)/python -m triage.training --retrain
+train: ready  ## write the trainers' labels into the files, train candidates, compare them with the models in use
+	@$(BIN)/python -m triage.trainer train
 
 sim: .venv/.installed  ## a WeChat and a Telegram to try the channels without an account
 	@exec $(BIN)/python -m channels.simulator

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from fastapi.routing import APIRoute
@@ -11,6 +12,7 @@ from bot.bell import Bell
 from bot.conversation import Conversations
 from bot.database import Database
 from bot.files import Files
+from models import ROOT
 from triage.assignment import Assignment
 from triage.board import Board
 from triage.bulk import Bulk
@@ -53,17 +55,18 @@ class Parts:
     brief: Brief
     files: Files
     now: Callable[[], datetime]
+    models: Path
 
 
 def parts(
     database: Database, bell: Bell, users: Users, taxonomy: Taxonomy, queue: TicketQueue, conversations: Conversations,
     assignment: Assignment, search: Search, records: Records, brief: Brief, files: Files,
-    now: Callable[[], datetime],
+    now: Callable[[], datetime], models: Path = ROOT,
 ) -> Parts:  # fmt: skip
-    """The rest follows from these."""
+    """The rest follows from these; `models` holds the registries."""
     audit = Audit(database)
     return Parts(
         database, bell, users, Access(users), audit, audited(audit), taxonomy, queue, conversations,
         Board(database, now, search), search, assignment, Mass(database, queue, bell, now),
-        Bulk(database, queue, bell, now), Writing(database, bell, now), records, brief, files, now,
+        Bulk(database, queue, bell, now), Writing(database, bell, now), records, brief, files, now, models,
     )  # fmt: skip

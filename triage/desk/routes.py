@@ -20,6 +20,7 @@ from triage.desk.people import people
 from triage.desk.supervise import supervise
 from triage.desk.tickets import tickets
 from triage.desk.together import together
+from triage.desk.training import training
 from triage.ticket import IllegalMove, NoTicket, StaleTicket, Unseen
 
 STATIC = Path(__file__).with_name("static")
@@ -33,7 +34,7 @@ HEARTBEAT = 15.0
 def desk_routes(app: FastAPI, parts: Parts) -> None:
     """Add `/desk`, `/api/…` and their error answers to the app."""
     api = APIRouter(prefix="/api")
-    for router in (people(parts), tickets(parts), together(parts), supervise(parts), live(parts)):
+    for router in (people(parts), tickets(parts), together(parts), supervise(parts), live(parts), *training(parts)):
         api.include_router(router)
     app.include_router(api)
 

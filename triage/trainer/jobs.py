@@ -31,7 +31,7 @@ from bot.settings import ROOT, child_environment
 
 STEPS = {
     "labels": "写入标注", "hygiene": "检查数据", "train-dialogue": "训练对话模型", "train-triage": "训练分类模型",
-    "report-dialogue": "评测对话模型", "report-triage": "评测分类模型", "compare": "和现用模型比较",
+    "report-dialogue": "评测对话模型", "report-triage": "评测分类模型", "compare": "和现用模型比较", "shadow": "旁听",
 }  # fmt: skip
 USUAL = {
     "labels": 1.0, "hygiene": 5.0, "train-dialogue": 55.0, "train-triage": 25.0, "report-dialogue": 25.0,
@@ -105,10 +105,13 @@ class Job:
 class Jobs:
     """Starts, follows and cancels the jobs of one models' folder."""
 
-    def __init__(self, root: Path = models.ROOT, command: Sequence[str] = WORK) -> None:
-        """`root` holds the registries; `command` is given a job's id and the root, and does it."""
+    def __init__(self, root: Path = models.ROOT, command: Sequence[str] = WORK, name: str = "jobs") -> None:
+        """`root` holds the registries; `command` is given a job's id and the root, and does it.
+
+        Jobs of another `name` are kept apart: one of each may run at a time.
+        """
         self._root, self._command = root, command
-        self._folder = root / "jobs"
+        self._folder = root / name
 
     def start(self, author: str, plan: Sequence[str], arguments: Mapping[str, Any]) -> Job:
         """Begin a job in a process of its own; raises `Busy` when one runs. The process outlives this one."""
@@ -218,6 +221,7 @@ class Jobs:
     def working(self, id: str) -> Iterator[Work]:
         """The job's own process does its work inside; what is raised there becomes the job's end."""
         os.nice(19)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what is half made goes on the way out
         work = Work(self._load(id), self._save, self.part(id))
         state, why = State.DONE, ""
         try:
@@ -243,7 +247,7 @@ class Jobs:
                     break
                 except OSError as error:
                     if time.monotonic() >= until:
-                        raise Busy("正在训练，同一时间只能训练一个。请等它结束或先取消。") from error
+                        raise Busy("已经有一个在进行，同一时间只能有一个。请等它结束或先取消。") from error
                     time.sleep(0.02)
             yield lock
         finally:

@@ -1,0 +1,137 @@
+"""The label step over a real database and a copy of the training files; promotion over registries in a folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import nlu_data
+from bot.message import Reading
+from bot.readings import store, text_key
+from models import NoModel, Registry
+from tests.triage.stage import Stage, Url, run
+from triage.trainer import promotion, report, steps
+from triage.trainer.jobs import Jobs, Work
+from triage.trainer.labels import Labels
+from triage.trainer.promotion import Override, Worse
+from triage.trainer.report import NoReport, Report, Row
+from triage.trainer.review import Kind, ReviewItemRow, State
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    shutil.copytree(nlu_data.HERE, tmp_path / "nlu_data", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path / "nlu_data"
+
+
+def job(folder: Path) -> Work:
+    jobs = Jobs(folder, ("true",))
+    return Work(jobs.start("zhou", ["labels"], {}), lambda _: None, folder / "part")
+
+
+async def labelled(stage: Stage, text: str, intent: str, read: str = "greet") -> int:
+    """A misunderstood message that a trainer gave an intent; the item's id."""
+    conversation = await stage.say(f"c-{text}", text)
+    suggestion = {"intent": read, "confidence": 0.2, "ranking": [], "entities": []}
+    async with stage.database.write() as session:
+        store(session, conversation, 1, text, Reading(((read, 0.2),), (), "v1", True))
+        item = ReviewItemRow(
+            kind=Kind.DIALOGUE, text_key=text_key(text), text=text, conversation_id=conversation, seq=1, reasons=[],
+            value=1.0, suggestion=suggestion, created_at=stage.now, updated_at=stage.now,
+        )  # fmt: skip
+        session.add(item)
+    await Labels(stage.database, lambda: stage.now).label(item.id, "zhou", {"intent": intent, "entities": []}, 0)
+    return item.id
+
+
+async def state(stage: Stage, id: int) -> str:
+    async with stage.database.read() as session:
+        return (await session.get_one(ReviewItemRow, id)).status
+
+
+def test_settled_labels_go_into_the_files_once_and_become_regressions(
+    database_url: Url, tmp_path: Path, data: Path
+) -> None:
+    async def scene(stage: Stage) -> None:
+        wrong = await labelled(stage, "那个盒盒今天不走字喽", "report_meter_problem")
+        right = await labelled(stage, "嗨喽小桥我又来咯", "greet")
+        work = job(tmp_path)
+        await steps.labels(work, stage.database, data)
+        assert await state(stage, wrong) == await state(stage, right) == State.DONE
+        rows = {row.plain: row.intent for row in nlu_data.utterances(data / "intents")}
+        assert rows["那个盒盒今天不走字喽"] == "report_meter_problem" and rows["嗨喽小桥我又来咯"] == "greet"
+        kept = [json.loads(line) for line in (data / "regressions.jsonl").read_text("utf-8").splitlines()]
+        assert [(one["text"], one["intent"]) for one in kept][-1:] == [("那个盒盒今天不走字喽", "report_meter_problem")]
+        assert "嗨喽小桥我又来咯" not in {one["text"] for one in kept}
+        before = {file: file.read_bytes() for file in data.rglob("*.*l")}
+        await steps.labels(work, stage.database, data)
+        assert before == {file: file.read_bytes() for file in data.rglob("*.*l")}
+
+    run(database_url(), scene)
+
+
+def test_a_sentence_of_the_frozen_set_is_settled_but_not_learnt(
+    database_url: Url, tmp_path: Path, data: Path
+) -> None:
+    frozen = next(row for row in nlu_data.utterances(data / "frozen" / "intents.yml") if len(row.plain) > 8)
+
+    async def scene(stage: Stage) -> None:
+        id = await labelled(stage, frozen.plain, "query_bill" if frozen.intent != "query_bill" else "greet")
+        work = job(tmp_path)
+        await steps.labels(work, stage.database, data)
+        assert await state(stage, id) == State.DONE
+        assert frozen.plain not in {row.plain for row in nlu_data.utterances(data / "intents")}
+        regressions = data / "regressions.jsonl"
+        assert not regressions.exists() or frozen.plain not in regressions.read_text("utf-8")
+        assert any("太像" in note for note in work.job.notes)
+
+    run(database_url(), scene)
+
+
+def version(registry: Registry, name: str, created: str) -> None:
+    place = registry.folder / name
+    place.mkdir(parents=True)
+    (place / "card.json").write_text(json.dumps({"version": name, "created": created}))
+
+
+def evaluated(registry: Registry, name: str, rows: list[Row]) -> None:
+    sets = {"frozen": rows, "robust": [], "regressions": []}
+    report.keep(registry, Report("dialogue", name, report.digest("dialogue"), "", sets, {}, {}))
+
+
+def test_a_worse_version_needs_a_person_and_a_reason(tmp_path: Path) -> None:
+    registry = Registry("dialogue", tmp_path)
+    version(registry, "v1", "2026-11-01")
+    version(registry, "v2", "2026-11-02")
+    assert promotion.promote("dialogue", "v1", "zhou", "第一版", None, tmp_path) is None
+    with pytest.raises(NoReport):
+        promotion.promote("dialogue", "v2", "zhou", "", None, tmp_path)
+    evaluated(registry, "v1", [Row("电线掉了", "report_safety_hazard", "report_safety_hazard", 0.9)])
+    evaluated(registry, "v2", [Row("电线掉了", "report_safety_hazard", "greet", 0.9)])
+    with pytest.raises(Worse, match="人身安全"):
+        promotion.promote("dialogue", "v2", "zhou", "", None, tmp_path)
+    for short in (Override("", "都已经看过了"), Override("周老师", "行")):
+        with pytest.raises(ValueError, match="责任人"):
+            promotion.promote("dialogue", "v2", "zhou", "", short, tmp_path)
+    assert registry.current().name == "v1"
+    promotion.promote("dialogue", "v2", "zhou", "", Override("周老师", "另有词表兜底"), tmp_path)
+    assert registry.current().name == "v2"
+    last = registry.history()[-1]
+    assert last.author == "zhou" and "责任人：周老师，理由：另有词表兜底" in last.why
+    assert promotion.rollback("dialogue", "li", tmp_path) == "v1" and registry.current().name == "v1"
+    with pytest.raises(NoModel):
+        promotion.rollback("dialogue", "li", tmp_path)
+
+
+def test_a_report_is_out_of_date_once_a_correction_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = Registry("dialogue", tmp_path)
+    version(registry, "v1", "2026-11-01")
+    monkeypatch.setattr(report, "REGRESSIONS", tmp_path / "regressions.jsonl")
+    evaluated(registry, "v1", [Row("你好", "greet", "greet", 0.9)])
+    assert report.find("dialogue", "v1", registry).rows["frozen"][0].text == "你好"
+    (tmp_path / "regressions.jsonl").write_text('{"text": "x", "intent": "greet"}\n')
+    with pytest.raises(NoReport, match="重新评测"):
+        report.find("dialogue", "v1", registry)

@@ -1,0 +1,154 @@
+"""`python -m triage.trainer <verb>`: the trainers' pages on the command line; exit code 2 for what cannot be done."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import json
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import models
+from bot.database import Database
+from bot.settings import Settings
+from models import NoModel, Registry
+from nlu_data.names import names
+from triage.calendar import SHANGHAI
+from triage.trainer import effect, promotion, report, shadow, steps
+from triage.trainer.compare import view
+from triage.trainer.jobs import KINDS, STEPS, Busy, Jobs, NoJob, State
+from triage.trainer.promotion import Override, Worse
+from triage.trainer.report import NoReport
+
+
+def follow(jobs: Jobs, id: str) -> int:
+    """Tell a job's steps until it has ended; Ctrl-C cancels it. Returns the exit code."""
+    told = 0
+    try:
+        while True:
+            job = jobs.find(id)
+            for step in job.steps[told:]:
+                _, left = jobs.progress(job)
+                print(f"{STEPS[step.name]} …（还要约{left:.0f}秒）", flush=True)
+            told = len(job.steps)
+            if job.state != State.RUNNING:
+                break
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        job = jobs.cancel(id)
+    for line in (*job.notes, job.why):
+        if line:
+            print(line)
+    if job.state == State.FAILED:
+        print(jobs.log(id, 3000), file=sys.stderr)
+    if job.state == State.DONE:
+        print(f"用了{(job.ended or 0) - job.begun:.0f}秒。上线：python -m triage.trainer promote KIND VERSION")
+    return 0 if job.state == State.DONE else 2
+
+
+def table(root: Path) -> None:
+    """Every version of both kinds with its main scores."""
+    for kind in KINDS:
+        registry, current = Registry(kind, root), steps.current(kind, root)
+        print(f"{steps.NAMES[kind]}：")
+        for version in registry.versions():
+            try:
+                found = report.find(kind, version, registry).figures
+                frozen, robust = (found[name]["macro_f1"]["value"] for name in ("frozen", "robust"))
+                scores = f"测试集F1 {frozen:.3f}，错别字和口音 {robust:.3f}"
+            except NoReport:
+                scores = "还没有评测"
+            print(f"  {'*' if version == current else ' '} {version}  {scores}")
+        for change in registry.history()[-5:]:
+            print(f"    {change.at} {change.author} {change.kind} {change.version} {change.why}")
+
+
+async def misses(days: int) -> None:
+    """Misses of the last days by intent, as a table."""
+    database, now = Database(Settings.read().database_url), datetime.now(UTC)
+    try:
+        await database.migrate()
+        truth = await effect.settled(database)
+        rows = await effect.Effect(database).intents(now - timedelta(days=days), now, truth)
+    finally:
+        await database.close()
+    print(f"{now.astimezone(SHANGHAI):%Y-%m-%d}之前{days}天：意图，消息，没听懂")
+    for row in rows:
+        print(f"  {names().intents.get(row['intent'], row['intent'])}  {row['turns']}  {row['misses']}")
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The verbs."""
+    parser = argparse.ArgumentParser(prog="python -m triage.trainer", description=__doc__)
+    parser.add_argument("--author", default=getpass.getuser(), help="who does it, for the history")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    training = verbs.add_parser("train", help="labels into the files, both models, their reports, the comparison")
+    training.add_argument("kinds", nargs="*", choices=[*KINDS, []], help="both unless named")
+    verbs.add_parser("jobs", help="the last training jobs")
+    verbs.add_parser("cancel").add_argument("job")
+    verbs.add_parser("models", help="versions, scores, history")
+    for verb in ("evaluate", "report", "compare", "promote"):
+        one = verbs.add_parser(verb)
+        one.add_argument("kind", choices=KINDS)
+        one.add_argument("version")
+        if verb == "promote":
+            one.add_argument("--why", default="")
+            one.add_argument("--override", nargs=2, metavar=("PERSON", "REASON"), help="for a version that is refused")
+    verbs.add_parser("rollback").add_argument("kind", choices=KINDS)
+    verbs.add_parser("effect").add_argument("--days", type=int, default=30)
+    for verb in ("work", "shadow-work"):  # a job's own process
+        work = verbs.add_parser(verb)
+        work.add_argument("job")
+        work.add_argument("root", type=Path)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str]) -> int:
+    """Do the verb; returns the exit code."""
+    given, root = parse(arguments), models.ROOT
+    jobs = Jobs(root)
+    match given.verb:
+        case "work":
+            steps.work(given.job, given.root)
+        case "shadow-work":
+            shadow.work(given.job, given.root, Database(Settings.read().database_url))
+        case "train":
+            return follow(jobs, jobs.start(given.author, steps.plan("train", given.kinds or KINDS), {}).id)
+        case "evaluate":
+            Registry(given.kind, root).path(given.version)
+            versions = {"versions": {given.kind: given.version}}
+            return follow(jobs, jobs.start(given.author, steps.plan("evaluate", [given.kind]), versions).id)
+        case "jobs":
+            for job in jobs.newest():
+                print(f"{job.id}  {job.state}  {job.author}  {job.why or '；'.join(job.notes)}")
+        case "cancel":
+            print(jobs.cancel(given.job).state)
+        case "models":
+            table(root)
+        case "report":
+            found = report.find(given.kind, given.version, Registry(given.kind, root))
+            print(json.dumps({"figures": found.figures, "latency": found.latency}, ensure_ascii=False, indent=1))
+        case "compare":
+            told = view(promotion.compared(given.kind, given.version, root))
+            print(told["verdict"])
+            print(json.dumps(told, ensure_ascii=False, indent=1))
+        case "promote":
+            override = Override(*given.override) if given.override else None
+            promotion.promote(given.kind, given.version, given.author, given.why, override, root)
+            print(f"{given.version} 已上线。")
+        case "rollback":
+            print(f"已退回 {promotion.rollback(given.kind, given.author, root)}。")
+        case _:
+            asyncio.run(misses(given.days))
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except (Busy, NoJob, NoModel, NoReport, Worse, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
