@@ -15,9 +15,9 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.dialogue.components import patterns, places
 from bot.dialogue.components.patterns import Found
-from bot.dialogue.components.text import normal
+from bot.dialogue.components.text import Lexicon, normal
 
-MODEL = "places.crf"
+MODEL, LISTS = "places.crf", "lookups"
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=True)
@@ -52,7 +52,7 @@ class Entities(GraphComponent, EntityExtractorMixin):
         """A trained extractor."""
         one = cls(config, model_storage, resource)
         with model_storage.read_from(resource) as folder:
-            one._places = places.Places(folder / MODEL)
+            one._places = places.Places(folder / MODEL, Lexicon(folder / LISTS))
         one._places.find("你好", [])  # reads the dictionaries now, not while the first customer waits
         return one
 
@@ -64,9 +64,11 @@ class Entities(GraphComponent, EntityExtractorMixin):
     def train(self, training_data: TrainingData) -> Resource:
         """Learn areas and cities; everything else is by pattern."""
         sentences = [(normal(m.get(TEXT)), annotated(m)) for m in training_data.nlu_examples if m.get(TEXT)]
+        lexicon = Lexicon()
         with self._storage.write_to(self._resource) as folder:
-            places.train(sentences, folder / MODEL, self._config["seed"])
-            self._places = places.Places(folder / MODEL)
+            places.train(sentences, folder / MODEL, self._config["seed"], lexicon)
+            lexicon.save(folder / LISTS)
+            self._places = places.Places(folder / MODEL, lexicon)
         return self._resource
 
     def process(self, messages: list[Message]) -> list[Message]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 from bot.dialogue.components import text as texts
 from bot.dialogue.components.patterns import Found
+from bot.dialogue.components.text import Lexicon
 
 _BETWEEN = re.compile(r"[^\w①-⑧]+")
 _SIGNS = dict(
@@ -15,13 +15,13 @@ _SIGNS = dict(
 )
 
 
-def readable(text: str, found: Sequence[Found]) -> str:
+def readable(text: str, found: Sequence[Found], lexicon: Lexicon) -> str:
     """A normal text with each entity as one sign, power words spelled right and dialect words as standard ones."""
     signed, position = "", 0
     for one in sorted(found, key=lambda one: one.start):
         signed += text[position : one.start] + _SIGNS[one.entity]
         position = one.end
-    return _standard(_respelled(signed + text[position:]))
+    return _standard(_respelled(signed + text[position:], lexicon), lexicon)
 
 
 def characters(text: str) -> list[str]:
@@ -43,32 +43,17 @@ def _runs(text: str, longest: int) -> list[str]:
     return [text[i : i + n] for n in range(1, longest + 1) for i in range(len(text) - n + 1)]
 
 
-def _respelled(text: str) -> str:
+def _respelled(text: str, lexicon: Lexicon) -> str:
     """Power words written by sound (点费, 停店) as they should be."""
-    heard = texts.sounds(text)
+    heard, known = texts.sounds(text), lexicon.power_by_sound
     spelled, i = "", 0
     while i < len(text):
-        word = next((w for n in (4, 3, 2) if (w := _by_sound().get(tuple(heard[i : i + n]))) is not None), None)
+        word = next((w for n in (4, 3, 2) if (w := known.get(tuple(heard[i : i + n]))) is not None), None)
         spelled += word or text[i]
         i += len(word or " ")
     return spelled
 
 
-def _standard(text: str) -> str:
-    pattern, standard = _synonyms()
+def _standard(text: str, lexicon: Lexicon) -> str:
+    pattern, standard = lexicon.synonyms
     return pattern.sub(lambda hit: standard[hit.group()], text)
-
-
-@lru_cache(maxsize=1)
-def _by_sound() -> dict[tuple[str, ...], str]:
-    return {tuple(texts.sounds(word)): word for word in sorted(texts.lookup("power"))}
-
-
-@lru_cache(maxsize=1)
-def _synonyms() -> tuple[re.Pattern[str], dict[str, str]]:
-    standard: dict[str, str] = {}
-    for line in (texts.LOOKUPS / "synonyms.txt").read_text("utf-8").splitlines():
-        wanted, *others = line.split()
-        standard |= {other: standard.get(other, wanted) for other in others}
-    longest_first = sorted(standard, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first))), standard

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
-import joblib
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
@@ -17,9 +17,9 @@ from rasa.shared.utils.common import class_from_module_path
 
 from bot.dialogue.components.entities import annotated
 from bot.dialogue.components.linear import Encode, Linear
-from bot.dialogue.components.text import normal
+from bot.dialogue.components.text import Lexicon, normal
 
-MODEL = "intents.joblib"
+MODEL, LISTS = "intents.pickle", "lookups"
 RANKED = 10
 
 
@@ -58,7 +58,8 @@ class Intents(GraphComponent, IntentClassifier):
         """A trained classifier."""
         one = cls(config, model_storage, resource)
         with model_storage.read_from(resource) as folder:
-            one._model = joblib.load(folder / MODEL)
+            one._model = pickle.loads((folder / MODEL).read_bytes())
+            one._model.lexicon = Lexicon(folder / LISTS)
         one._model.encode = one._encode()
         one._model.rank("你好", [])  # reads the dictionaries now, not while the first customer waits
         return one
@@ -74,6 +75,7 @@ class Intents(GraphComponent, IntentClassifier):
 
     def train(self, training_data: TrainingData) -> Resource:
         """Learn from every example that has an intent."""
+        lexicon = Lexicon()
         examples = [m for m in training_data.intent_examples if m.get(TEXT)]
         self._model = Linear.train(
             [(normal(m.get(TEXT)), annotated(m)) for m in examples],
@@ -81,9 +83,11 @@ class Intents(GraphComponent, IntentClassifier):
             self._config["penalty"],
             self._config["seed"],
             self._encode(),
+            lexicon,
         )
         with self._storage.write_to(self._resource) as folder:
-            joblib.dump(self._model, folder / MODEL)
+            (folder / MODEL).write_bytes(pickle.dumps(self._model))
+            lexicon.save(folder / LISTS)
         return self._resource
 
     def process(self, messages: list[Message]) -> list[Message]:

@@ -15,6 +15,7 @@ from sklearn.svm import LinearSVC
 from bot.dialogue.components import noise
 from bot.dialogue.components.features import BLOCKS, readable
 from bot.dialogue.components.patterns import Found
+from bot.dialogue.components.text import Lexicon
 
 Sentence = tuple[str, Sequence[Found]]
 Encode = Callable[[Sequence[str]], Any]
@@ -26,52 +27,69 @@ class Linear:
     """A trained model; small, and quick for one message at a time."""
 
     def __init__(
-        self, vectorizers: Sequence[TfidfVectorizer], machine: LinearSVC, sharpness: float, encode: Encode | None
+        self,
+        vectorizers: Sequence[TfidfVectorizer],
+        machine: LinearSVC,
+        sharpness: float,
+        encode: Encode | None,
+        lexicon: Lexicon,
     ) -> None:
         """`sharpness` turns margins into probabilities: softmax(sharpness × margin)."""
         self._terms = [({str(t): int(i) for t, i in one.vocabulary_.items()}, one.idf_) for one in vectorizers]
-        self._sharpness, self.encode = sharpness, encode
+        self._sharpness, self.encode, self.lexicon = sharpness, encode, lexicon
         self._intents = [str(name) for name in machine.classes_]
         self._weights = np.ascontiguousarray(machine.coef_.T.astype(np.float32))
         self._bias = machine.intercept_.astype(np.float32)
 
     @classmethod
     def train(
-        cls, sentences: Sequence[Sentence], intents: Sequence[str], penalty: float, seed: int, encode: Encode | None
+        cls,
+        sentences: Sequence[Sentence],
+        intents: Sequence[str],
+        penalty: float,
+        seed: int,
+        encode: Encode | None,
+        lexicon: Lexicon,
     ) -> Linear:
         """Learn from normal texts with their entities; the sharpness is measured on a fifth that is kept out.
 
         `encode` makes sentence vectors, shape (texts, width), of texts as `features.readable` makes them; it is no part
-        of what is saved: set `encode` again after loading.
+        of what is saved, nor is the lexicon: set `encode` and `lexicon` again after loading.
         """
         dice = random.Random(seed)
         order = list(range(len(sentences)))
         dice.shuffle(order)
         cut = int(len(order) * HELD_OUT)
         held, rest = order[:cut], order[cut:]
-        first = cls._fit([sentences[i] for i in rest], [intents[i] for i in rest], penalty, seed, encode)
+        first = cls._fit([sentences[i] for i in rest], [intents[i] for i in rest], penalty, seed, encode, lexicon)
         margins = first.margins([sentences[i] for i in held])
         columns = {name: i for i, name in enumerate(first._intents)}
         wanted = np.array([columns.get(intents[i], 0) for i in held])
         loss = [-np.log(_softmax(s * margins)[np.arange(len(held)), wanted] + 1e-12).mean() for s in SHARPNESS]
-        model = cls._fit(sentences, intents, penalty, seed, encode)
+        model = cls._fit(sentences, intents, penalty, seed, encode, lexicon)
         model._sharpness = SHARPNESS[int(np.argmin(loss))]
         return model
 
     @classmethod
     def _fit(
-        cls, sentences: Sequence[Sentence], intents: Sequence[str], penalty: float, seed: int, encode: Encode | None
+        cls,
+        sentences: Sequence[Sentence],
+        intents: Sequence[str],
+        penalty: float,
+        seed: int,
+        encode: Encode | None,
+        lexicon: Lexicon,
     ) -> Linear:
-        texts, labels = noise.copies(sentences, intents, seed)
+        texts, labels = noise.copies(sentences, intents, seed, lexicon)
         vectorizers = [TfidfVectorizer(analyzer=b, sublinear_tf=True, min_df=2, dtype=np.float32) for b in BLOCKS]
         for one in vectorizers:
             one.fit(texts)
         machine = LinearSVC(C=penalty, random_state=seed).fit(_matrix(texts, vectorizers, encode), labels)
-        return cls(vectorizers, machine, 3.0, encode)
+        return cls(vectorizers, machine, 3.0, encode, lexicon)
 
     def margins(self, sentences: Sequence[Sentence]) -> Any:
         """One row of margins for each sentence, in the order of the machine's classes."""
-        return np.stack([self._margin(readable(text, found)) for text, found in sentences])
+        return np.stack([self._margin(readable(text, found, self.lexicon)) for text, found in sentences])
 
     def _margin(self, text: str) -> Any:
         """What the vectorizers and the machine compute, without their cost of a dozen matrices for one message."""
@@ -88,8 +106,8 @@ class Linear:
         return margin
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but the encoder."""
-        return {**self.__dict__, "encode": None}
+        """Everything but the encoder and the lexicon."""
+        return {**self.__dict__, "encode": None, "lexicon": None}
 
     def rank(self, text: str, found: Sequence[Found]) -> list[tuple[str, float]]:
         """Every intent with its confidence, the likeliest first."""

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from bot.dialogue.components import text as texts
 from bot.dialogue.components.features import readable
 from bot.dialogue.components.patterns import Found
+from bot.dialogue.components.text import Lexicon
 
 _PUNCTUATION = re.compile(r"[，。！？、；：,.!?;:~…\s]+")
 
 
 def copies(
-    sentences: Sequence[tuple[str, Sequence[Found]]], intents: Sequence[str], seed: int
+    sentences: Sequence[tuple[str, Sequence[Found]]], intents: Sequence[str], seed: int, lexicon: Lexicon
 ) -> tuple[list[str], list[str]]:
     """Readable texts and their intents: each sentence, and one that was changed."""
     dice = random.Random(seed)
@@ -23,8 +24,8 @@ def copies(
     read: list[str] = []
     labels: list[str] = []
     for (text, found), intent in zip(sentences, intents, strict=True):
-        clean = readable(text, found)
-        bare = readable(text, [one for one in found if one.entity not in ("area", "city")])
+        clean = readable(text, found, lexicon)
+        bare = readable(text, [one for one in found if one.entity not in ("area", "city")], lexicon)
         read += [clean, _slip(dice, bare, alike)]
         labels += [intent, intent]
     return read, labels

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import pycrfsuite
 
-from bot.dialogue.components import text as texts
 from bot.dialogue.components.patterns import Found, find
+from bot.dialogue.components.text import Lexicon, place_words
 
 PLACES = ("area", "city")
 ROUNDS = 60
@@ -50,8 +49,9 @@ _KINDS = (
 class Places:
     """A trained model; `find` may be called for every message."""
 
-    def __init__(self, file: Path) -> None:
-        """`file` as `train` wrote it."""
+    def __init__(self, file: Path, lexicon: Lexicon) -> None:
+        """`file` as `train` wrote it with this lexicon."""
+        self._lexicon = lexicon
         self._tagger = pycrfsuite.Tagger()
         self._tagger.open(str(file))
 
@@ -59,28 +59,28 @@ class Places:
         """Areas and cities of a normal text, outside the entities `formed` that `patterns.find` has found."""
         if not text.strip():
             return []
-        labels = self._tagger.tag(features(text, formed))
+        labels = self._tagger.tag(features(text, formed, self._lexicon))
         taken = {i for one in formed for i in range(one.start, one.end)}
         return [one for one in spans(labels) if not taken.intersection(range(one.start, one.end))]
 
 
-def train(sentences: Iterable[tuple[str, Sequence[Found]]], file: Path, seed: int) -> None:
+def train(sentences: Iterable[tuple[str, Sequence[Found]]], file: Path, seed: int, lexicon: Lexicon) -> None:
     """Learn from normal texts with their areas and cities, and write the model to `file`."""
     trainer = pycrfsuite.Trainer(algorithm="lbfgs", verbose=False)
     trainer.set_params({"c1": 0.05, "c2": 0.02, "max_iterations": ROUNDS, "feature.possible_transitions": True})
-    for text, places in varied(list(sentences), seed):
-        trainer.append(features(text, find(text)), labels(text, places))
+    for text, places in varied(list(sentences), seed, lexicon):
+        trainer.append(features(text, find(text), lexicon), labels(text, places))
     trainer.train(str(file))
 
 
-def features(text: str, formed: Sequence[Found]) -> list[list[str]]:
+def features(text: str, formed: Sequence[Found], lexicon: Lexicon) -> list[list[str]]:
     """What the model sees of each character."""
     form = ["-"] * len(text)
     for one in formed:
         form[one.start : one.end] = [one.entity] * (one.end - one.start)
-    cities, districts, known = (_marks(text, names) for names in (_cities(), _districts(), texts.place_words()))
+    cities, districts, known = (_marks(text, names) for names in (lexicon.cities, lexicon.districts, place_words()))
     cuts: list[str] = []
-    for word in texts.words(text):
+    for word in lexicon.words(text):
         cuts += [f"{len(word)}{i}" for i in range(len(word))]
     ends = [_distance(text, i) for i in range(len(text))]
     padded = ["<"] * 3 + [_kind(c) for c in text] + [">"] * 3
@@ -123,11 +123,11 @@ def spans(labels: Sequence[str]) -> list[Found]:
     return found
 
 
-def varied(sentences: list[tuple[str, Sequence[Found]]], seed: int) -> list[tuple[str, list[Found]]]:
+def varied(sentences: list[tuple[str, Sequence[Found]]], seed: int, lexicon: Lexicon) -> list[tuple[str, list[Found]]]:
     """The sentences, and `COPIES` of each that names a place with other places in it."""
     dice = random.Random(seed)
     known = [text[one.start : one.end] for text, places in sentences for one in places if one.entity == "area"]
-    cities, districts, words = sorted(_cities()), sorted(_districts()), sorted(texts.place_words() - _cities())
+    cities, districts, words = sorted(lexicon.cities), sorted(lexicon.districts), sorted(place_words() - lexicon.cities)
     every: list[tuple[str, list[Found]]] = []
     for text, places in sentences:
         kept = sorted((one for one in places if one.entity in PLACES), key=lambda one: one.start)
@@ -176,13 +176,3 @@ def _marks(text: str, names: frozenset[str]) -> list[str]:
             marks[i : i + size] = ["B"] + ["I"] * (size - 1)
         i += size or 1
     return marks
-
-
-@lru_cache(maxsize=1)
-def _cities() -> frozenset[str]:
-    return texts.lookup("cities")
-
-
-@lru_cache(maxsize=1)
-def _districts() -> frozenset[str]:
-    return texts.lookup("districts")

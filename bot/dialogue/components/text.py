@@ -5,8 +5,9 @@ Every change replaces one character by one, so an offset into what is compared i
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from io import BytesIO
 from pathlib import Path
 
@@ -26,20 +27,67 @@ def normal(text: str) -> str:
     return simple if len(simple) == len(half) else "".join(_one(_SIMPLIFIED.convert(c), c) for c in half)
 
 
-def words(text: str) -> list[str]:
-    """The words of a normal text, with punctuation and blanks; joined they are the text again."""
-    return list(_dictionary().cut(text))
-
-
 def sounds(text: str) -> list[str]:
     """One sound for each character: pinyin without tone, anything else as it is."""
     return [_sound(character) for character in text]
 
 
-def lookup(name: str) -> frozenset[str]:
-    """The names in `nlu_data/lookups/<name>.txt`."""
-    lines = (LOOKUPS / f"{name}.txt").read_text("utf-8").splitlines()
-    return frozenset(line.split()[0] for line in lines if line.strip())
+class Lexicon:
+    """The trainers' word lists, `nlu_data/lookups/*.txt`; a model keeps those it learnt by, and reads by them."""
+
+    def __init__(self, folder: Path = LOOKUPS) -> None:
+        """Read the lists."""
+        self._lists = {file.name: file.read_text("utf-8") for file in folder.glob("*.txt")}
+
+    def save(self, folder: Path) -> None:
+        """Write the lists to a new folder."""
+        folder.mkdir()
+        for name, text in self._lists.items():
+            (folder / name).write_text(text, "utf-8")
+
+    def words(self, text: str) -> list[str]:
+        """The words of a normal text, with punctuation and blanks; joined they are the text again."""
+        return list(self._dictionary.cut(text))
+
+    @cached_property
+    def cities(self) -> frozenset[str]:
+        """Names of cities."""
+        return self._names("cities.txt")
+
+    @cached_property
+    def districts(self) -> frozenset[str]:
+        """Names of districts and counties."""
+        return self._names("districts.txt")
+
+    @cached_property
+    def power_by_sound(self) -> dict[tuple[str, ...], str]:
+        """Words of the trade by their sounds."""
+        return {tuple(sounds(word)): word for word in sorted(self._names("power.txt"))}
+
+    @cached_property
+    def synonyms(self) -> tuple[re.Pattern[str], dict[str, str]]:
+        """What finds a word that has a standard one, and the standard ones."""
+        standard: dict[str, str] = {}
+        for line in self._lists["synonyms.txt"].splitlines():
+            wanted, *others = line.split()
+            standard |= {other: standard.get(other, wanted) for other in others}
+        longest_first = sorted(standard, key=len, reverse=True)
+        return re.compile("|".join(map(re.escape, longest_first)) or "(?!)"), standard
+
+    def _names(self, name: str) -> frozenset[str]:
+        return frozenset(line.split()[0] for line in self._lists[name].splitlines() if line.strip())
+
+    @cached_property
+    def _dictionary(self) -> jieba.Tokenizer:
+        """Jieba with its commoner words and ours."""
+        frequencies, total = _common()
+        dictionary = jieba.Tokenizer()
+        dictionary.FREQ, dictionary.total, dictionary.initialized = dict(frequencies), total, True
+        for line in self._lists["power.txt"].splitlines():
+            if line.strip():
+                word, frequency = line.split()
+                dictionary.add_word(word, int(frequency))
+        return dictionary
 
 
 @lru_cache(maxsize=1)
@@ -64,15 +112,9 @@ def _sound(character: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _dictionary() -> jieba.Tokenizer:
-    """Jieba with its commoner words and ours; the 260,000 rare ones, mostly names, would take 60 MB."""
+def _common() -> tuple[dict[str, int], int]:
+    """Jieba's commoner words with their frequencies; the 260,000 rare ones, mostly names, would take 60 MB."""
     with Path(jieba.__file__).with_name("dict.txt").open(encoding="utf-8") as lines:
         common = [line for line in lines if int(line.split()[1]) >= COMMON]
-    dictionary = jieba.Tokenizer()
-    dictionary.FREQ, dictionary.total = dictionary.gen_pfdict(BytesIO("".join(common).encode()))
-    dictionary.initialized = True
-    for line in (LOOKUPS / "power.txt").read_text("utf-8").splitlines():
-        if line.strip():
-            word, frequency = line.split()
-            dictionary.add_word(word, int(frequency))
-    return dictionary
+    frequencies, total = jieba.Tokenizer().gen_pfdict(BytesIO("".join(common).encode()))
+    return frequencies, total
