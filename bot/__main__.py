@@ -1,4 +1,6 @@
-"""`python -m bot` starts the product; `doctor` says what is wrong with a configuration, `chaos` breaks it."""
+"""`python -m bot` starts the product; `doctor` says what is wrong with a configuration, `chaos` breaks it, `replay`
+reads a message again.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ import uvicorn
 from bot import chaos
 from bot.app import Bridge, actions_token, assemble, build
 from bot.dialogue import environment
+from bot.dialogue.reading import ReaderFailed
 from bot.rasa_process import RasaProcess
+from bot.replay import replay
 from bot.settings import Settings, WrongSetting, child_environment
 
 READY_WITHIN = 180
@@ -122,14 +126,17 @@ def main(arguments: list[str]) -> int:
     if arguments[:1] == ["chaos"]:
         return chaos.main(arguments[1:])
     try:
+        if arguments[:1] == ["replay"] and len(arguments) == 3 and all(one.isdigit() for one in arguments[1:]):
+            print(*asyncio.run(replay(Settings.read(), *map(int, arguments[1:]))), sep="\n")
+            return 0
         bridge = assemble(Settings.read())
-    except (WrongSetting, ValueError, LookupError) as error:
+    except (WrongSetting, ValueError, LookupError, ReaderFailed) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if arguments == ["doctor"]:
         return asyncio.run(doctor(bridge))
     if arguments:
-        print("usage: python -m bot [doctor | chaos [seconds]]", file=sys.stderr)
+        print("usage: python -m bot [doctor | chaos [seconds] | replay CONVERSATION SEQ]", file=sys.stderr)
         return 2
     asyncio.run(serve(bridge))
     return 0
