@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from actions.systems import (
@@ -172,7 +172,7 @@ class City:
             year, month = divmod(index, 12)
             if tariff.cycle == "month" or month == 0:
                 used = Decimal(0)
-            kwh = self._kwh(one, year, month + 1)
+            kwh = _month_kwh(one.account_no, one.base, year, month + 1)
             valley = (kwh * _valley_share(one, index)).quantize(Decimal(1))
             lines = (
                 tariff.tou_bill(kwh - valley, valley, Decimal(0), month + 1, used)
@@ -209,7 +209,7 @@ class City:
         """Whole days up to the day before yesterday, newest first; a month's days sum to its bill."""
         last = min(end, self.today - timedelta(days=2))
         days = [last - timedelta(days=i) for i in range(max((last - start).days + 1, 0))]
-        return [DailyUsage(day, self._day(one, day), self.now) for day in days]
+        return [DailyUsage(day, _day_kwh(one.account_no, one.base, day), self.now) for day in days]
 
     def payments(self, one: Seedling) -> Sequence[Payment]:
         """One for each paid bill, newest first; a few accounts have one on its way, returned, or paid twice."""
@@ -254,21 +254,23 @@ class City:
             corrected=index == 6,
         )
 
-    def _kwh(self, one: Seedling, year: int, month: int) -> Decimal:
-        days = (date(year + month // 12, month % 12 + 1, 1) - date(year, month, 1)).days
-        return sum((self._day(one, date(year, month, 1) + timedelta(days=i)) for i in range(days)), Decimal(0))
-
-    @staticmethod
-    def _day(one: Seedling, day: date) -> Decimal:
-        noise = zlib.crc32(f"{one.account_no}{day.toordinal()}".encode()) % 41 - 20
-        hundredths = one.base * SEASON[day.month - 1] / 30 * (100 + noise)
-        return Decimal(round(hundredths / 10)) / 10
-
     def _fault(
         self, index: int, area: Area, start: datetime, end: datetime | None, back: datetime | None, crew: str,
         dice: random.Random,
     ) -> Outage:  # fmt: skip
         return Outage(f"F{index:03d}", "fault", dice.choice(FAULTS), (area.area_id,), start, end, back, crew, self.now)
+
+
+@lru_cache(maxsize=100_000)
+def _month_kwh(account_no: str, base: int, year: int, month: int) -> Decimal:
+    days = (date(year + month // 12, month % 12 + 1, 1) - date(year, month, 1)).days
+    return sum((_day_kwh(account_no, base, date(year, month, 1) + timedelta(days=i)) for i in range(days)), Decimal(0))
+
+
+def _day_kwh(account_no: str, base: int, day: date) -> Decimal:
+    noise = zlib.crc32(f"{account_no}{day.toordinal()}".encode()) % 41 - 20
+    hundredths = base * SEASON[day.month - 1] / 30 * (100 + noise)
+    return Decimal(round(hundredths / 10)) / 10
 
 
 def _tariff(name: str, index: int) -> str:

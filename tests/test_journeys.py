@@ -28,6 +28,19 @@ def test_a_bill_is_told_with_its_lines_after_verification(customer: Customer) ->
     assert "户号" not in customer.hear("那9月电费呢")
 
 
+def test_a_long_talk_is_shortened_without_harm(customer: Customer) -> None:
+    """Longer than the dialogue keeps events: the form in progress and the slots stand all the same."""
+    for _ in range(7):
+        assert "您可以这样缴费" in customer.hear("怎么缴电费")
+        customer.hear("你好")
+    customer.hear("查电费")
+    customer.hear(ACCOUNT)
+    assert "数据时间" in customer.hear(ENDING)
+    for _ in range(7):
+        customer.hear("怎么缴电费")
+    assert "户号" not in customer.hear("那9月电费呢")
+
+
 @pytest.mark.parametrize("text", ["我上个月电费多少", "上月电费是多钱阿", "俺想查查上个月滴电费", "查一下电費"])
 def test_messy_typing_is_understood(customer: Customer, text: str) -> None:
     assert "户号" in customer.hear(text)

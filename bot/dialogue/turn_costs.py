@@ -1,0 +1,122 @@
+"""What a turn costs Rasa beyond what our dialogue needs, taken away; `serve.py` calls `spare()` before Rasa starts.
+
+Rasa sends each action the whole domain and every event of the conversation: here the latest events, and of the domain
+what a form's validation reads. It checks each answer against a schema, and before that the schema against the schema
+of schemas: the answers are our own, here their shape is looked at. It opens a connection for each call: here they stay.
+It looks for rules over the words of a message, of which we have none, and tries every rule: here those that follow the
+last action. It searches all classes for the one of each event: here it is remembered.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections import defaultdict
+from itertools import islice
+from typing import Any
+
+import aiohttp
+import rasa
+from rasa.core.actions.action import RemoteAction
+from rasa.core.policies.rule_policy import RULES, RulePolicy
+from rasa.shared.core.domain import Domain, State
+from rasa.shared.core.events import Event
+from rasa.shared.core.trackers import DialogueStateTracker, EventVerbosity
+from rasa.shared.exceptions import RasaException
+from rasa.utils.endpoints import EndpointConfig
+
+EVENTS = 40
+
+Lookup = dict[str, str]
+
+_open: dict[str, aiohttp.ClientSession] = {}
+_own_session = EndpointConfig.session
+_own_search = RulePolicy._find_action_from_rules
+_own_keys = RulePolicy._get_possible_keys
+_indexes: dict[int, tuple[Lookup, dict[str | None, Lookup]]] = {}
+
+
+def spare() -> None:
+    """Put the cheaper ways in place."""
+    EndpointConfig.session = session
+    RemoteAction._action_call_format = call
+    RemoteAction._validate_action_result = check
+    RulePolicy._find_action_from_rules = search
+    RulePolicy._get_possible_keys = possible_keys
+    Event.resolve_by_type = staticmethod(functools.lru_cache(Event.resolve_by_type))
+
+
+class _Kept:
+    """A session that stays open after `async with`."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def __aenter__(self) -> aiohttp.ClientSession:
+        return self._session
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+
+def session(endpoint: EndpointConfig) -> Any:
+    """One open session for each endpoint's address."""
+    if endpoint.url not in _open or _open[endpoint.url].closed:
+        _open[endpoint.url] = _own_session(endpoint)
+    return _Kept(_open[endpoint.url])
+
+
+def call(action: RemoteAction, tracker: DialogueStateTracker, domain: Domain) -> dict[str, Any]:
+    """What an action is sent: the tracker with its latest `EVENTS`, and for a form's validation the forms."""
+    state = tracker.current_state(EventVerbosity.NONE)
+    latest = islice(reversed(tracker.events), EVENTS)
+    state["events"] = [event.as_dict() for event in latest][::-1]
+    return {
+        "next_action": action.name(),
+        "sender_id": tracker.sender_id,
+        "tracker": state,
+        "domain": {"forms": domain.forms} if action.name().startswith("validate_") else {},
+        "version": rasa.__version__,
+    }
+
+
+def check(action: RemoteAction, result: Any) -> bool:
+    """True for an object with lists of events and responses; raises `RasaException` for anything else."""
+    if not isinstance(result, dict) or not all(isinstance(result.get(k, []), list) for k in ("events", "responses")):
+        raise RasaException(f"{action.name()} answered neither events nor responses: {result!r:.200}")
+    return True
+
+
+def search(
+    policy: RulePolicy, tracker: DialogueStateTracker, domain: Domain, use_text_for_last_user_input: bool
+) -> Any:
+    """As Rasa's; rules over the words of a message are looked for only where there are some."""
+    if use_text_for_last_user_input and not _with_text(policy.lookup[RULES]):
+        return None, None, False
+    return _own_search(policy, tracker, domain, use_text_for_last_user_input)
+
+
+def possible_keys(policy: RulePolicy, lookup: Lookup, states: list[State]) -> set[str]:
+    """As Rasa's, among the rules whose last state follows the same action; the others cannot apply."""
+    if not states:
+        return set(_own_keys(policy, lookup, states))
+    last = states[-1].get("prev_action")
+    return set(_own_keys(policy, _index(lookup).get(_name(last), {}), states))
+
+
+def _index(lookup: Lookup) -> dict[str | None, Lookup]:
+    known = _indexes.get(id(lookup))
+    if known is None or known[0] is not lookup:
+        found: defaultdict[str | None, Lookup] = defaultdict(dict)
+        for key, action in lookup.items():
+            found[_name(json.loads(key)[-1].get("prev_action"))][key] = action
+        known = _indexes[id(lookup)] = (lookup, dict(found))
+    return known[1]
+
+
+def _with_text(lookup: Lookup) -> bool:
+    return any('"text":' in key for key in lookup)
+
+
+def _name(action: Any) -> str | None:
+    return (action.get("action_name") or action.get("action_text")) if action else None
