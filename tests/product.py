@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -26,10 +27,27 @@ def free_port() -> int:
         return port
 
 
-class Product:
-    """Started, killed and started again over the same database."""
+def own_tree(to: Path) -> Path:
+    """A copy of the project with its models, to be changed by whoever runs the product from there."""
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True).stdout
+    for name in names.decode().split("\0"):
+        if name and (ROOT / name).is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, to / name)
+    (to / ".venv-dialogue").symlink_to(ROOT / ".venv-dialogue")
+    for kind in ("dialogue", "triage"):
+        current = (ROOT / "models" / kind / "current").read_text().strip()
+        shutil.copytree(ROOT / "models" / kind / current, to / "models" / kind / current)
+        shutil.copyfile(ROOT / "models" / kind / "current", to / "models" / kind / "current")
+    return to
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+
+class Product:
+    """Started, killed and started again over the same database; from another `root` than the checkout, if given."""
+
+    def __init__(self, folder: Path, root: Path = ROOT, /, **environment: str) -> None:
+        self._root = root
         self.port, self.rasa_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = folder
@@ -47,7 +65,7 @@ class Product:
         with (self._folder / "service.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "bot"],
-                cwd=ROOT,
+                cwd=self._root,
                 env=self._environment,
                 stdout=log,
                 stderr=log,

@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import uvicorn
 
+from models import ROOT
 from tests.product import free_port
 from tests.triage.stage import PASSWORD, Stage
 from triage.desk.auth import Role
@@ -42,12 +44,12 @@ class FurnishedStage(Stage):
 class DeskServer:
     """Runs the stage on a thread of its own; `do` runs a scene there and returns what it returned."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, models: Path = ROOT) -> None:
         self.url = f"http://127.0.0.1:{(port := free_port())}"
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self.stage = self.do(self._set_up(url))
+        self.stage = self.do(self._set_up(url, models))
         self._server = uvicorn.Server(
             uvicorn.Config(self.stage.app, port=port, log_level="error", timeout_graceful_shutdown=1)
         )
@@ -57,8 +59,8 @@ class DeskServer:
             assert time.monotonic() < until and not self._serving.done(), "the desk did not start"
             time.sleep(0.02)
 
-    async def _set_up(self, url: str) -> FurnishedStage:
-        stage = FurnishedStage(url)
+    async def _set_up(self, url: str, models: Path) -> FurnishedStage:
+        stage = FurnishedStage(url, models)
         await stage.database.migrate()
         await stage.desk.writing.ensure_canned()
         stage.now = datetime.now(UTC)

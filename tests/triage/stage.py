@@ -15,6 +15,7 @@ from bot.conversation import Conversations
 from bot.database import Database
 from bot.files import Files
 from bot.message import Inbound
+from models import ROOT
 from tests.fakes import ScriptedDialogue
 from triage.assignment import Assignment
 from triage.board import Board
@@ -49,7 +50,7 @@ class WordClassifier:
 
 
 class Stage:
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, models: Path = ROOT) -> None:
         self.now = NOW
         self.database, self.bell = Database(url), Bell()
         self.places: dict[str, Place] = {}
@@ -67,7 +68,7 @@ class Stage:
         self.desk = parts(
             self.database, self.bell, self.users, taxonomy, self.queue, self.conversations, self.assignment,
             self.search, self._records, self._brief,
-            Files(Path("no-files"), "secret"), lambda: self.now,
+            Files(Path("no-files"), "secret"), lambda: self.now, models,
         )  # fmt: skip
         self.app = FastAPI()
         desk_routes(self.app, self.desk)

@@ -13,11 +13,12 @@ from bot.message import Reading
 from bot.readings import store, text_key
 from models import NoModel, Registry
 from tests.triage.stage import Stage, Url, run
+from tests.triage.trainer.versions import evaluated, version
 from triage.trainer import promotion, report, steps
 from triage.trainer.jobs import Jobs, Work
 from triage.trainer.labels import Labels
 from triage.trainer.promotion import Override, Worse
-from triage.trainer.report import NoReport, Report, Row
+from triage.trainer.report import NoReport, Row
 from triage.trainer.review import Kind, ReviewItemRow, State
 
 
@@ -89,17 +90,6 @@ def test_a_sentence_of_the_frozen_set_is_settled_but_not_learnt(
         assert any("太像" in note for note in work.job.notes)
 
     run(database_url(), scene)
-
-
-def version(registry: Registry, name: str, created: str) -> None:
-    place = registry.folder / name
-    place.mkdir(parents=True)
-    (place / "card.json").write_text(json.dumps({"version": name, "created": created}))
-
-
-def evaluated(registry: Registry, name: str, rows: list[Row]) -> None:
-    sets = {"frozen": rows, "robust": [], "regressions": []}
-    report.keep(registry, Report("dialogue", name, report.digest("dialogue"), "", sets, {}, {}))
 
 
 def test_a_worse_version_needs_a_person_and_a_reason(tmp_path: Path) -> None:

@@ -13,16 +13,16 @@ function write(x, y, text, anchor = "start", kind = "") {
   made.textContent = text;
   return made;
 }
-const canvas = (width, height, said) => shape("svg", { viewBox: `0 0 ${width} ${height}`, class: "picture", role: "img", "aria-label": said });
+const canvas = (width, height, said, size = "") => shape("svg", { viewBox: `0 0 ${width} ${height}`, class: `picture ${size}`, role: "img", "aria-label": said });
 
 /** Rows are meanings, columns what the model read; the diagonal is right, dark cells beside it are mix-ups. */
 export function confusion(confusions, names) {
   const known = Object.keys(names), all = [...new Set(confusions.flatMap(([wanted, read]) => [wanted, read]))].sort((a, b) => (known.indexOf(a) + 1 || 999) - (known.indexOf(b) + 1 || 999));
-  const many = all.length > 20, cell = many ? 11 : 24, left = many ? 92 : 116, top = many ? 92 : 100, place = new Map(all.map((name, index) => [name, index])), word = (name) => names[name] || name;
+  const many = all.length > 20, cell = many ? 11 : 24, left = many ? 92 : 128, top = many ? 92 : 124, place = new Map(all.map((name, index) => [name, index])), word = (name) => names[name] || name;
   const due = new Map();
   for (const [wanted, , n] of confusions) due.set(wanted, (due.get(wanted) || 0) + n);
   const wrong = confusions.filter(([wanted, read]) => wanted !== read), mixed = wrong.reduce((sum, [, , n]) => sum + n, 0);
-  const svg = canvas(left + cell * all.length + 4, top + cell * all.length + 4, `混淆图：${mixed}句读错，最多的是${wrong.slice(0, 3).map(([wanted, read, n]) => `${word(wanted)}读成${word(read)}${n}句`).join("，") || "没有"}`);
+  const svg = canvas(left + cell * all.length + (many ? 30 : 24), top + cell * all.length + 4, `混淆图：${mixed}句读错，最多的是${wrong.slice(0, 3).map(([wanted, read, n]) => `${word(wanted)}读成${word(read)}${n}句`).join("，") || "没有"}`, many ? "" : "middling");
   all.forEach((name, index) => {
     const at = index * cell + cell / 2;
     svg.append(write(left - 4, top + at + 3, word(name), "end", many ? "tiny" : ""));
@@ -39,20 +39,20 @@ export function confusion(confusions, names) {
 }
 /** How sure the model said it was against how often it was right; on the line its confidence can be believed. */
 export function reliability(calibration) {
-  const size = 240, left = 40, top = 10, x = (value) => left + value * size, y = (value) => top + size - value * size;
-  const svg = canvas(left + size + 12, top + size + 40, `可信度：${calibration.bins.map((one) => `说${percent(one.confidence)}时对${percent(one.right.value)}`).join("，")}`);
+  const size = 240, left = 40, top = 18, x = (value) => left + value * size, y = (value) => top + size - value * size;
+  const svg = canvas(left + size + 18, top + size + 40, `可信度：${calibration.bins.map((one) => `说${percent(one.confidence)}时对${percent(one.right.value)}`).join("，")}`, "small-picture");
   for (const tick of [0, 0.5, 1]) svg.append(shape("line", { x1: x(0), x2: x(1), y1: y(tick), y2: y(tick), class: "grid" }), write(left - 4, y(tick) + 3, `${100 * tick}%`, "end"), write(x(tick), top + size + 14, `${100 * tick}%`, "middle"));
   svg.append(shape("line", { x1: x(0), y1: y(0), x2: x(1), y2: y(1), class: "ideal" }));
   for (const one of calibration.bins) {
     const said = `模型说${percent(one.confidence)}把握的${one.right.of}句里，对了${percent(one.right.value)}`;
     svg.append(shape("line", { x1: x(one.confidence), x2: x(one.confidence), y1: y(one.right.low), y2: y(one.right.high), class: "range" }, said), shape("circle", { cx: x(one.confidence), cy: y(one.right.value), r: 3 + Math.min(6, Math.sqrt(one.right.of) / 6), class: "dot" }, said));
   }
-  svg.append(write(x(0.5), top + size + 32, "模型说的把握", "middle"), write(left, top - 1, "真对的比例"));
+  svg.append(write(x(0.5), top + size + 32, "模型说的把握", "middle"), write(left, top - 6, "真对的比例"));
   return svg;
 }
 /** A value with its 95 % interval for each row: [{name, value, low, high, said}]. */
 export function intervals(title, rows) {
-  const left = 104, width = 420, line = 20, x = (value) => left + value * (width - left - 46);
+  const left = 128, width = 444, line = 20, x = (value) => left + value * (width - left - 46);
   const svg = canvas(width, rows.length * line + 22, `${title}：${rows.map((row) => `${row.name}${percent(row.value)}`).join("，")}`);
   for (const tick of [0, 0.25, 0.5, 0.75, 1]) svg.append(shape("line", { x1: x(tick), x2: x(tick), y1: 0, y2: rows.length * line + 4, class: "grid" }), write(x(tick), rows.length * line + 18, `${100 * tick}%`, "middle"));
   rows.forEach((row, index) => {

@@ -1,0 +1,132 @@
+"""The pages 模型 and 成效 in a real Chromium, over registries in a folder of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from models import Registry
+from tests.triage.desk_server import DeskServer
+from tests.triage.stage import PASSWORD
+from tests.triage.trainer.versions import furnished
+from triage.desk.auth import Role
+from triage.trainer.jobs import Jobs, State
+
+pytestmark = pytest.mark.browser
+SERIOUS = ("serious", "critical")
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    furnished(tmp_path, "v1", "2026-11-01T10:00:00+08:00", 0.10)
+    furnished(tmp_path, "v2", "2026-11-02T10:00:00+08:00", 0.05)
+    furnished(tmp_path, "v3", "2026-11-03T10:00:00+08:00", 0.60)
+    Registry("dialogue", tmp_path).promote("v1", "zhou", "第一版")
+    return tmp_path
+
+
+@pytest.fixture
+def served(tmp_path: Path, browser: Browser, models: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DeskServer]:
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))  # a job's process opens the database that is set
+    server = DeskServer(f"sqlite+aiosqlite:///{tmp_path / 'desk.db'}", models)
+    server.do(server.stage.users.add("zhou", PASSWORD, Role.TRAINER, None))
+    try:
+        yield server
+    finally:
+        for context in browser.contexts:
+            context.close()
+        server.stop()
+
+
+def enter(browser: Browser, served: DeskServer, page_name: str, width: int = 1366, dark: bool = False) -> Page:
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, locale="zh-CN", color_scheme="dark" if dark else "light"
+    )
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    page.goto(f"{served.url}/desk/trainer#{page_name}")
+    page.fill("#username", "zhou")
+    page.fill("#password", PASSWORD)
+    page.press("#password", "Enter")
+    return page
+
+
+def serious(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found if one["impact"] in SERIOUS]
+
+
+def test_a_better_version_goes_live_and_back(browser: Browser, served: DeskServer, models: Path) -> None:
+    page = enter(browser, served, "models")
+    row = page.locator("#kind-dialogue tr", has_text="v2")
+    expect(row).to_contain_text("1/1")
+    row.get_by_text("看报告和比较").click()
+    expect(page.locator(".verdict")).to_contain_text("比现用模型多认对")
+    expect(page.locator(".verdict")).to_contain_text("可以上线")
+    expect(page.locator(".picture")).to_have_count(3)
+    page.locator("#comparison").get_by_text("少认对").click()
+    losses = page.locator("#comparison table tr").count() - 1
+    expect(page.locator("#comparison [data-group=losses]")).to_have_text(f"少认对 {losses}")
+    page.get_by_role("button", name="上线", exact=True).click()
+    page.fill("#ask input", "多认对了很多")
+    page.click("#ask-agree")
+    expect(page.locator("#notice")).to_contain_text("已上线")
+    assert Registry("dialogue", models).current().name == "v2"
+    expect(page.locator("#kind-dialogue")).to_contain_text("现用版本：v2")
+    page.locator("#kind-dialogue").get_by_text("上线记录").click()
+    expect(page.locator("#kind-dialogue .history li").first).to_contain_text("zhou 上线 v2：多认对了很多")
+    page.locator("#kind-dialogue").get_by_text("退回上一版").click()
+    page.click("#ask-agree")
+    expect(page.locator("#kind-dialogue")).to_contain_text("现用版本：v1")
+    assert Registry("dialogue", models).current().name == "v1"
+
+
+def test_a_worse_version_asks_who_answers_for_it(browser: Browser, served: DeskServer, models: Path) -> None:
+    page = enter(browser, served, "models")
+    page.locator("#kind-dialogue tr", has_text="v3").get_by_text("上线", exact=True).click()
+    expect(page.locator("#ask .verdict")).to_contain_text("明显变差")
+    page.click("#ask-agree")
+    assert page.locator("#ask").get_attribute("open") is not None  # the reason is missing
+    page.fill("#ask textarea", "演练退回")
+    page.click("#ask-agree")
+    assert Registry("dialogue", models).current().name == "v1"  # too short a reason
+    page.fill("#ask textarea", "演练一次退回的过程")
+    page.click("#ask-agree")
+    expect(page.locator("#notice")).to_contain_text("已上线")
+    last = Registry("dialogue", models).history()[-1]
+    assert last.version == "v3" and "责任人：zhou，理由：演练一次退回的过程" in last.why
+    audit = served.do(served.stage.desk.audit.page(None, 5))
+    assert [row.action for row in audit][:1] == ["promote"] and "演练一次退回的过程" in str(audit[0].detail)
+
+
+def test_training_starts_and_is_cancelled_on_the_page(browser: Browser, served: DeskServer, models: Path) -> None:
+    page = enter(browser, served, "models")
+    expect(page.locator("#train")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("t")
+    page.select_option("#ask select", "dialogue")
+    page.click("#ask-agree")
+    expect(page.locator("#left")).to_contain_text("还要约")
+    expect(page.locator("#train")).to_be_disabled()
+    other = enter(browser, served, "models")
+    expect(other.locator("#job h2")).to_contain_text("正在训练")
+    page.locator("#job").get_by_text("取消").click()
+    page.click("#ask-agree")
+    expect(page.locator("#job h2")).to_contain_text("已取消")
+    expect(other.locator("#job h2")).to_contain_text("已取消")
+    expect(page.locator("#train")).to_be_enabled()
+    [job] = Jobs(models).newest()
+    assert job.state == State.CANCELLED and Registry("dialogue", models).versions() == ["v1", "v2", "v3"]
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("name", ["models", "models/dialogue/v2", "effect"])
+def test_nobody_is_shut_out(browser: Browser, served: DeskServer, name: str, dark: bool) -> None:
+    page = enter(browser, served, name, 390, dark)
+    expect(page.locator("#page h1")).to_be_visible()
+    assert serious(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
