@@ -95,7 +95,7 @@ class Settings:
             embed_origins=_origins("EMBED_ORIGINS", given.get("EMBED_ORIGINS", "*")),
             operator_name=given.get("OPERATOR_NAME", "江临市供电公司（演示）"),
             var=var,
-            models=Path(given.get("MODELS_DIR", ROOT / "models")),
+            models=models_folder(environment),
             wechat=_wechat(given),
             telegram=_telegram(given),
         )
@@ -192,6 +192,11 @@ def _secret(value: str | None, file: Path) -> str:
 def child_environment(added: Mapping[str, str]) -> dict[str, str]:
     """The environment of a process we start: our own and what is added."""
     return {**os.environ, **added}
+
+
+def models_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """The root of the registries of models."""
+    return Path(environment.get("MODELS_DIR", "").strip() or ROOT / "models")
 
 
 def python310() -> str | None:

@@ -11,8 +11,9 @@ from models import SETUP, NoModel, Registry
 def ensure(registry: Registry, source: str, code: str, train: Callable[[], str], again: bool = False) -> Path:
     """The folder of the model to use, in use from now on; says in one line which it is.
 
-    `source` stands for all that a model is made from now, `code` for the part of it that trainers do not write;
-    both are compared with the model's card. `train` makes a version and returns its name; `again` asks for a new one.
+    `source` stands for all that a model is made from now; `code` for the part of it that trainers do not write, and
+    without which a model cannot be used. Both are compared with the model's card. `train` makes a version and returns
+    its name; `again` asks for a new one.
     """
     version, why = (None, "asked for") if again else _choose(registry, source, code)
     if version is None:
@@ -25,29 +26,23 @@ def ensure(registry: Registry, source: str, code: str, train: Callable[[], str],
     return registry.path(version)
 
 
-def trainer(registry: Registry) -> str | None:
-    """The last person who put a version in use, or made one since; None where only set-ups did."""
-    history, versions, current = registry.history(), registry.versions(), _current(registry)
-    since = versions[versions.index(current) + 1 :] if current in versions else []
-    authors = [history[-1].author] if history else []
-    authors += [str(registry.card(version).get("author", SETUP)) for version in since]
-    return next((author for author in reversed(authors) if author != SETUP), None)
-
-
 def _choose(registry: Registry, source: str, code: str) -> tuple[str | None, str]:
-    current = _current(registry)
+    current, fresh = _current(registry), "made from the data as they are"
     if current is None:
         return None, "there is none"
     card = registry.card(current)
     if card.get("source") == source:
-        return current, "made from the data as they are"
-    person = trainer(registry)
-    if person is not None and card.get("code") == code:
-        return current, f"kept as {person} works on it; the data changed since"
-    made = [v for v in registry.versions() if (one := registry.card(v)).get("source") == source and one["code"] == code]
-    if made and person is None:
-        return made[-1], "made from the data as they are"
-    return None, "the data changed" if card.get("code") == code else "rules or code changed"
+        return current, fresh
+    usable, history = card.get("code") == code, registry.history()
+    if usable and history and history[-1].author != SETUP:
+        return current, f"kept as {history[-1].author} decided; the data changed since"
+    made = [v for v in registry.versions() if registry.card(v).get("source") == source]
+    if not made:
+        return None, "the data changed" if usable else "rules or code changed"
+    author = registry.card(made[-1])["author"]
+    if usable and author != SETUP:
+        return current, f"kept until someone puts {made[-1]} in use, which {author} made from the data as they are"
+    return made[-1], fresh
 
 
 def _current(registry: Registry) -> str | None:

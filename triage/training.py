@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 import models
 import nlu_data
+from bot.settings import models_folder
 from models import SETUP, Registry, setup
 from models.encoder import HOME
 from triage import features
@@ -145,10 +146,10 @@ def candidate(author: str, root: Path = models.ROOT) -> str:
         return registry.add(place / "made", {**card, "author": author, "source": source(), "code": code()})
 
 
-def ensure(again: bool = False) -> Path:
+def ensure(again: bool = False, root: Path = models.ROOT) -> Path:
     """The folder of the model in use, trained (anew if asked for) and put in use where `models.setup` says so."""
     print("[4/4] The triage model ...", flush=True)
-    return setup.ensure(Registry("triage"), source(), code(), lambda: candidate(SETUP), again)
+    return setup.ensure(Registry("triage", root), source(), code(), lambda: candidate(SETUP, root), again)
 
 
 def source() -> str:
@@ -336,4 +337,4 @@ def _weighted(groups: Sequence[sparse.csr_matrix], idf: NDArray[np.float32]) -> 
 
 
 if __name__ == "__main__":
-    ensure("--retrain" in sys.argv)
+    ensure("--retrain" in sys.argv, models_folder())

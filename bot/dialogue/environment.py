@@ -21,7 +21,7 @@ import yaml
 
 import models
 from bot.rasa_process import end_with_parent
-from bot.settings import ROOT, child_environment, python310
+from bot.settings import ROOT, child_environment, models_folder, python310
 from models import SETUP, Registry, setup
 
 HERE = Path(__file__).parent
@@ -192,18 +192,19 @@ def _digest(files: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def prepare(again: bool = False) -> Path:
+def prepare(again: bool = False, root: Path = models.ROOT) -> Path:
     """Everything the dialogue process needs; returns the file of the model in use, trained anew if asked for."""
     install()
-    for left in Registry("dialogue").folder.glob("*.tar.gz"):  # as models were kept before there were versions
+    registry = Registry("dialogue", root)
+    for left in registry.folder.glob("*.tar.gz"):  # as models were kept before there were versions
         left.unlink()
     print("[3/4] The dialogue model; training one takes about a minute ...", flush=True)
-    return setup.ensure(Registry("dialogue"), source(), code(), lambda: train(SETUP), again) / MODEL_FILE
+    return setup.ensure(registry, source(), code(), lambda: train(SETUP, root), again) / MODEL_FILE
 
 
 if __name__ == "__main__":
     try:
-        prepare("--retrain" in sys.argv)
+        prepare("--retrain" in sys.argv, models_folder())
     except (NoPython, subprocess.CalledProcessError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

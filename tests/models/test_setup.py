@@ -48,7 +48,7 @@ def test_what_a_trainer_put_in_use_stays_until_the_code_changes(
     clone.start("d1", "c1")
     clone.registry.promote(clone.train("d2", "c1", "李"), "李")
     assert clone.start("d3", "c1") == "v2"
-    assert "kept as 李 works on it" in capsys.readouterr().out
+    assert "kept as 李 decided" in capsys.readouterr().out
     clone.registry.rollback("王")
     assert clone.start("d3", "c1") == "v1", "what was rolled back does not come back by itself"
     assert clone.start("d3", "c2") == "v3"
@@ -56,10 +56,13 @@ def test_what_a_trainer_put_in_use_stays_until_the_code_changes(
     assert clone.start("d4", "c2") == "v4", "then it is the set-up's again"
 
 
-def test_a_candidate_that_was_not_wanted_does_not_come_in_by_a_restart(tmp_path: Path) -> None:
+def test_a_candidate_that_was_not_wanted_does_not_come_in_by_a_restart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     clone = Clone(tmp_path)
     clone.start("d1", "c1")
     assert clone.train("d2", "c1", "李") == "v2"
     assert clone.start("d2", "c1") == "v1"
-    assert clone.start("d3", "c1") == "v1"
-    assert clone.start("d3", "c2") == "v3"
+    assert "kept until someone puts v2 in use, which 李 made" in capsys.readouterr().out
+    assert clone.start("d3", "c1") == "v3", "nobody made one of these data"
+    assert clone.start("d4", "c2") == "v4"
