@@ -12,19 +12,21 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import accumulate
 from pathlib import Path
 
 import yaml
+from opencc import OpenCC
 
 from bot.message import Outbound, Turn
 
 WORDS = Path(__file__).with_name("safety.yml")
 WEIGHTS = Path(__file__).with_name("safety_weights.json")
 LONGEST_RUN = 4
-UNLIKELY, LIKELY, ALARMING = 0.05, 0.4, 0.9
+UNLIKELY, LIKELY, ALARMING = 0.1, 0.65, 0.8
+SHORT = 4
 TICKET_LINE = "我已为您发出特急工单，人工客服马上接手。请告诉我们：具体地址、有没有人受伤。"
 HANDOFF = "danger"
+_TERM = re.compile(r"\{([a-z]+)\}")
 
 
 @dataclass(frozen=True)
@@ -46,22 +48,31 @@ class Words:
     """The rules of safety.yml, compiled."""
 
     hazards: tuple[Hazard, ...]
-    idioms: re.Pattern[str]
+    spellings: Mapping[str, re.Pattern[str]]
+    blanks: tuple[re.Pattern[str], ...]
     past: re.Pattern[str]
-    past_still: re.Pattern[str]
-    hypothetical: re.Pattern[str]
-    negated: re.Pattern[str]
+    now: re.Pattern[str]
+    over: re.Pattern[str]
+    imagined: re.Pattern[str]
+    wondered: re.Pattern[str]
 
 
 @cache
 def words() -> Words:
     """Read safety.yml once; raises `re.error`, `KeyError` or `yaml.YAMLError` when it is broken, at start."""
     rules = yaml.safe_load(WORDS.read_text(encoding="utf-8"))
+    terms: dict[str, str] = rules["terms"]
+
+    def ready(*patterns: str) -> re.Pattern[str]:
+        return re.compile("|".join(_TERM.sub(lambda found: terms[found[1]], pattern) for pattern in patterns))
+
+    blanks = rules["blanks"]
     return Words(
-        tuple(Hazard(h["kind"], re.compile("|".join(h["words"])), re.compile(h["hints"]), h["advice"], h["reminder"])
+        tuple(Hazard(h["kind"], ready(*h["words"]), ready(h["hints"]), h["advice"], h["reminder"])
             for h in rules["hazards"]),
-        re.compile("|".join(rules["idioms"])),
-        *(re.compile(rules[name]) for name in ("past", "past_still", "hypothetical", "negated")),
+        {right: re.compile(wrong) for right, wrong in rules["spellings"].items()},
+        (ready(*blanks["idioms"]), ready(*blanks["others"]), ready(blanks["denied"])),
+        *(ready(rules[name]) for name in ("past", "now", "over", "imagined", "wondered")),
     )
 
 
@@ -81,15 +92,16 @@ def mentioned(text: str) -> Hazard | None:
 def danger(text: str) -> Hazard | None:
     """The hazard that exists now according to the message, or None.
 
-    A word of safety.yml that stands for something present is danger unless the weights are sure of the contrary; the
-    weights alone are danger where no word is denied, past or imagined.
+    A word of safety.yml that stands for something present is danger unless the weights are sure of the contrary. The
+    weights alone are danger above `LIKELY`, or `ALARMING` where every word is denied, past or imagined, and only of a
+    message that is not `SHORT` and has at least a hint of what hazards are made of.
     """
-    told, score = _told(text), likelihood(text)
+    told, score, said = _told(text), likelihood(text), plain(text)
     if isinstance(told, Hazard):
         return told if score > UNLIKELY else None
-    if score > (ALARMING if told is DENIED else LIKELY):
-        return mentioned(text) or next((h for h in words().hazards if h.hints.search(plain(text))), words().hazards[0])
-    return None
+    if len(said) < SHORT or score <= (ALARMING if told is DENIED else LIKELY):
+        return None
+    return mentioned(text) or next((h for h in words().hazards if h.hints.search(said)), None)
 
 
 def likelihood(text: str) -> float:
@@ -124,28 +136,42 @@ DENIED = _Denied()
 
 def _told(text: str) -> Hazard | _Denied | None:
     """What the words say: a present hazard, only denied ones, or nothing."""
-    rules, found_any = words(), False
-    for clause in re.split(r"[。！？!?；;\n]+", plain(text)):
+    rules, denied = words(), False
+    for sentence in re.split(r"[。！？!?；;\n]+", plain(text)):
+        left = sentence
+        for blank in rules.blanks:
+            left = blank.sub(lambda found: "□" * len(found[0]), left)
+        denied = denied or left != sentence
         for hazard in rules.hazards:
-            for found in hazard.words.finditer(rules.idioms.sub("□", clause)):
-                found_any = True
-                if _present(clause, found, rules):
+            for found in hazard.words.finditer(left):
+                if _present(left, found.start(), found.end(), rules):
                     return hazard
-    return DENIED if found_any or rules.idioms.search(plain(text)) else None
+                denied = True
+    return DENIED if denied else None
 
 
-def _present(clause: str, found: re.Match[str], rules: Words) -> bool:
-    before = found.string[max(0, found.start() - 8) : found.start()]
-    if rules.negated.search(before.rstrip("，, ")):
+def _present(sentence: str, start: int, end: int, rules: Words) -> bool:
+    """Whether the hazard at `start` to `end` is there now: the last word about time before it decides."""
+    begins = max(sentence.rfind(mark, 0, start) for mark in "，,") + 1
+    ends = min((at for mark in "，," if (at := sentence.find(mark, end)) >= 0), default=len(sentence))
+    now = max((found.start() for found in rules.now.finditer(sentence[:end])), default=-1)
+    past = max((found.start() for found in rules.past.finditer(sentence[:ends])), default=-1)
+    imagined = max((found.start() for found in rules.imagined.finditer(sentence[:ends])), default=-1)
+    if max(past, imagined) > now:
         return False
-    if rules.past_still.search(clause):
-        return True
-    parts = re.split("[，,、]", found.string)
-    ends = accumulate(len(part) + 1 for part in parts)
-    part = next(part for part, end in zip(parts, ends, strict=True) if found.start() < end)
-    return not (rules.past.search(clause) or rules.hypothetical.search(part))
+    if now < begins and rules.wondered.search(sentence[begins:ends]):
+        return False
+    return now >= start or rules.over.search(sentence[start:]) is None
+
+
+@cache
+def _simplified() -> OpenCC:
+    return OpenCC("t2s")
 
 
 def plain(text: str) -> str:
-    """Half-width and without blanks."""
-    return re.sub(r"[ \t\u3000]", "", unicodedata.normalize("NFKC", text))
+    """Half-width, simplified, without blanks, the words of danger spelled right."""
+    said = _simplified().convert(re.sub(r"[ \t\u3000]", "", unicodedata.normalize("NFKC", text)))
+    for right, wrong in words().spellings.items():
+        said = wrong.sub(right, said)
+    return str(said)
