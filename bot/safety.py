@@ -22,7 +22,7 @@ from bot.message import Outbound, Turn
 WORDS = Path(__file__).with_name("safety.yml")
 WEIGHTS = Path(__file__).with_name("safety_weights.json")
 LONGEST_RUN = 4
-UNLIKELY, LIKELY, ALARMING = 0.1, 0.65, 0.8
+UNLIKELY, LIKELY, ALARMING = 0.08, 0.7, 0.7
 SHORT = 4
 TICKET_LINE = "我已为您发出特急工单，人工客服马上接手。请告诉我们：具体地址、有没有人受伤。"
 HANDOFF = "danger"
@@ -106,7 +106,7 @@ def danger(text: str) -> Hazard | None:
 
 def likelihood(text: str) -> float:
     """How likely the message tells of present danger, 0 to 1, by the weights of `bot.safety_training`."""
-    said, table = plain(text), weights()
+    said, table = left(plain(text), "□"), weights()
     runs = {said[i : i + n] for n in range(1, LONGEST_RUN + 1) for i in range(len(said) - n + 1)}
     known = [table[run] for run in runs if run in table]
     score = table[""] + sum(known) / math.sqrt(len(known)) if known else table[""]
@@ -138,13 +138,11 @@ def _told(text: str) -> Hazard | _Denied | None:
     """What the words say: a present hazard, only denied ones, or nothing."""
     rules, denied = words(), False
     for sentence in re.split(r"[。！？!?；;\n]+", plain(text)):
-        left = sentence
-        for blank in rules.blanks:
-            left = blank.sub(lambda found: "□" * len(found[0]), left)
-        denied = denied or left != sentence
+        present = left(sentence)
+        denied = denied or present != sentence
         for hazard in rules.hazards:
-            for found in hazard.words.finditer(left):
-                if _present(left, found.start(), found.end(), rules):
+            for found in hazard.words.finditer(present):
+                if _present(present, found.start(), found.end(), rules):
                     return hazard
                 denied = True
     return DENIED if denied else None
@@ -162,6 +160,13 @@ def _present(sentence: str, start: int, end: int, rules: Words) -> bool:
     if now < begins and rules.wondered.search(sentence[begins:ends]):
         return False
     return now >= start or rules.over.search(sentence[start:]) is None
+
+
+def left(said: str, blank: str | None = None) -> str:
+    """A plain text without its idioms, other people's things and what it denies: `blank`, or as many □, for each."""
+    for pattern in words().blanks:
+        said = pattern.sub(lambda found: blank or "□" * len(found[0]), said)
+    return said
 
 
 @cache

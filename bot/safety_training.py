@@ -16,7 +16,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
 
-from bot.safety import WEIGHTS, plain
+from bot.safety import WEIGHTS, left, plain
 from bot.settings import ROOT
 
 DATA = ROOT / "nlu_data"
@@ -44,10 +44,10 @@ def rows() -> Iterator[tuple[str, bool]]:
 
 def train() -> dict[str, float]:
     """Weights by run of characters, the bias under ""; the `KEPT` heaviest."""
-    found = [(plain(text), danger) for text, danger in rows() if text]
+    found = [(left(plain(text), "□"), danger) for text, danger in rows() if text]
     counter = CountVectorizer(analyzer="char", ngram_range=(1, 4), min_df=2, binary=True, lowercase=False)
     features = normalize(counter.fit_transform([text for text, _ in found]))
-    model = LogisticRegression(C=30, class_weight={False: 1, True: 4}, max_iter=500)
+    model = LogisticRegression(C=10, class_weight={False: 1, True: 2}, max_iter=500)
     model.fit(features, [danger for _, danger in found])
     runs, weights = counter.get_feature_names_out(), model.coef_[0]
     # what is left out must still count for the length: a weight of nothing is no feature

@@ -14,6 +14,10 @@ from bot.safety import check, danger
         ("变压器爆炸了 着火了", "fire"),
         ("停电了，我妈用呼吸机，电池只剩半小时", "life_support"),
         ("去年漏过一次电，现在又漏电了", "shock"),
+        ("没有人受伤，但是线还在地上冒火花", "fire"),
+        ("如果是别的我就不打了，现在线已经掉到路上了", "line"),
+        ("變壓器冒煙了", "fire"),
+        ("刚才洗手触垫了，胳膊还是麻的", "shock"),
     ],
 )
 def test_present_danger_is_seen(text: str, kind: str) -> None:
@@ -35,6 +39,14 @@ def test_present_danger_is_seen(text: str, kind: str) -> None:
         "我上个月电费多少",
         "充电桩怎么申请",
         "停电了什么时候来电",
+        "未见断线、放电、冒烟，仅该户失压",
+        "上次说的电线垂下来，现在处理好了",
+        "要是线断了落到田里该怎么办",
+        "移动的光缆断了掉在路边",
+        "还有一事",
+        "好的",
+        "断电",
+        "3310000017",
     ],
 )
 def test_negation_past_hypothesis_and_idiom_raise_no_alarm(text: str) -> None:
