@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.bell import QUEUE, Bell, conversation_topic
+from bot.bell import DESK, QUEUE, Bell, conversation_topic
 from bot.database import after_commit
 from triage import order
 from triage.ticket import (
@@ -106,6 +106,10 @@ class History:
             )
         )
         self._ring(session, row)
+
+    def tell(self, session: AsyncSession, event: Mapping[str, object]) -> None:
+        """Let every desk know of `event` once it is stored."""
+        after_commit(session, lambda: self._bell.ring(DESK, event))
 
     def _ring(self, session: AsyncSession, row: TicketRow) -> None:
         conversation = row.conversation_id

@@ -291,6 +291,13 @@ class Intake:
         row.ages_at = order.first_aging(row, row.created_at)
         row.escalate_at = row.created_at + UNCLAIMED_FOR if row.handoff is not None else None
         self._history.record(session, row, "opened", actor, detail)
+        if row.handoff is not None:
+            self._call_agents(session, row)
+
+    def _call_agents(self, session: AsyncSession, row: TicketRow) -> None:
+        """Heard and seen at every desk of the team: a customer waits for a person."""
+        event = {"type": "handoff", "ticket": row.id, "team": row.team, "priority": row.priority}
+        self._history.tell(session, event)
 
     @staticmethod
     async def _same_matter(
@@ -320,6 +327,7 @@ class Intake:
             row.handoff = handoff
             if row.status in UNCLAIMED:
                 row.escalate_at = self._clock() + UNCLAIMED_FOR
+                self._call_agents(session, row)
             elif row.status == Status.WAITING_CUSTOMER:
                 self._history.move(row, Status.ASSIGNED)
             if not row.priority_locked and priority < row.priority:

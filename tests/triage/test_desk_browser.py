@@ -88,12 +88,82 @@ def test_transfer_gives_the_ticket_to_a_colleague(browser: Browser, served: Desk
     served.do(served.stage.hand_off("a", "电表走得太快"))
     page = enter(browser, served)
     page.keyboard.press("c")
-    expect(page.locator("#status")).to_contain_text("li")
+    expect(page.locator("#draft")).to_be_focused()
     page.keyboard.press("Escape")
     page.keyboard.press("t")
-    page.fill("#ask input", "wang")
+    page.locator("#ask select").last.select_option("wang")
     page.click("#ask-agree")
     expect(page.locator("#status")).to_contain_text("wang")
+
+
+def test_a_colleague_is_mentioned_by_the_first_letters(browser: Browser, served: DeskServer) -> None:
+    served.do(served.stage.hand_off("a", "电表走得太快"))
+    page, other = enter(browser, served), enter(browser, served, "wang")
+    page.keyboard.press("c")
+    expect(page.locator("#draft")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("n")
+    page.locator("#draft").type("请看一下@wa")
+    expect(page.locator("#canned li")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page.locator("#draft")).to_have_value("请看一下@wang ")
+    page.keyboard.press("Control+Enter")
+    expect(other.locator("#notice")).to_contain_text("li在工单备注里提到了您")
+
+
+def test_a_handoff_is_called_out(browser: Browser, served: DeskServer) -> None:
+    page = enter(browser, served)
+    served.do(served.stage.hand_off("a", "电表走得太快"))
+    expect(page.locator("#notice")).to_contain_text("有客户转人工")
+    page.locator("#notice button").click()
+    expect(page.locator("#log")).to_contain_text("电表走得太快")
+
+
+def test_the_wall_gives_an_agents_tickets_to_another(browser: Browser, served: DeskServer) -> None:
+    served.do(served.stage.hand_off("a", "电表走得太快"))
+    page = enter(browser, served)
+    page.keyboard.press("c")
+    expect(page.locator("#status")).to_contain_text("li")
+    lead = enter(browser, served, "admin")
+    lead.click("#page-wall")
+    lead.click("text=看工单、改派")
+    lead.locator("#ask select").select_option("@wang")
+    lead.click("#ask-agree")
+    expect(lead.locator("#notice")).to_contain_text("改派了1张")
+    expect(page.locator("#status")).to_contain_text("wang")
+
+
+def test_a_supervisor_edits_canned_replies_and_reads_the_audit_trail(browser: Browser, served: DeskServer) -> None:
+    page = enter(browser, served, "admin")
+    page.click("#page-people")
+    page.click("#people >> text=常用语")
+    page.fill("#ask input", "停电致歉")
+    page.fill("#ask textarea", "很抱歉给您添了麻烦。")
+    page.click("#ask >> text=保存")
+    expect(page.locator("#ask .item", has_text="停电致歉")).to_be_visible()
+    assert serious(page) == []
+    page.locator("#ask .item", has_text="停电致歉").get_by_text("删除").click()
+    expect(page.locator("#ask .item", has_text="停电致歉")).to_have_count(0)
+    page.keyboard.press("Escape")
+    page.click("text=审计记录")
+    expect(page.locator("#ask .item", has_text="save_canned")).to_be_visible()
+    page.click("#ask >> text=校验")
+    expect(page.locator("#notice")).to_contain_text("审计记录完整")
+    page.keyboard.press("Escape")
+    page.click("#me")
+    expect(page.locator("#ask .item")).to_contain_text(["这一次"])
+
+
+def test_a_refused_change_is_told_and_nothing_else_happens(browser: Browser, served: DeskServer) -> None:
+    served.do(served.stage.hand_off("a", "电表走得太快"))
+    page, broken = enter(browser, served), list[str]()
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    page.context.route("**/api/tickets/*/claim", lambda route: route.fulfill(status=409, json={"detail": "慢了一步"}))
+    page.locator("#list li").first.click()
+    page.click("#claim")
+    expect(page.locator("#notice")).to_contain_text("慢了一步")
+    page.wait_for_timeout(200)
+    assert broken == []
 
 
 def test_a_draft_survives_reload_and_logout(browser: Browser, served: DeskServer) -> None:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from triage.assignment import Agent
-from triage.desk.access import COOKIE, SUPERVISORS
+from triage.desk.access import COOKIE, SUPERVISORS, WORKERS
 from triage.desk.auth import LASTS, NotAllowed, Role, User
 from triage.desk.parts import Parts
 from triage.presence import State
@@ -53,6 +53,7 @@ def people(parts: Parts) -> APIRouter:
     api = APIRouter(route_class=parts.route, tags=["people"])
     users, taxonomy = parts.users, parts.taxonomy
     Me = Annotated[User, Depends(parts.access.user)]
+    Worker = Annotated[User, Depends(parts.access.only(*WORKERS))]
     Supervisor = Annotated[User, Depends(parts.access.only(*SUPERVISORS))]
     Admin = Annotated[User, Depends(parts.access.only(Role.ADMIN))]
 
@@ -130,6 +131,21 @@ def people(parts: Parts) -> APIRouter:
                 }
             )  # fmt: skip
         return {"items": items}
+
+    @api.get("/colleagues")
+    async def colleagues(user: Worker) -> dict[str, Any]:
+        """Who works tickets, for mentions and transfers: name, team, state."""
+        present = {row.username: row for row, _ in await parts.assignment.agents()}
+        return {
+            "items": [
+                {
+                    "username": one.username, "team": one.team,
+                    "state": present[one.username].state if one.username in present else "offline",
+                }
+                for one in await users.everyone()
+                if one.active and one.role in WORKERS
+            ]
+        }  # fmt: skip
 
     @api.post("/users", status_code=201)
     async def add_user(body: NewUser, user: Admin) -> dict[str, str]:

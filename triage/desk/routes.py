@@ -66,7 +66,7 @@ def live(parts: Parts) -> APIRouter:
 
     @api.get("/live")
     async def stream(ticket: str, conversation: int | None = None) -> Response:
-        """Events {"type": changed | typing | viewing | mention | warning | escalated, …}.
+        """Events {"type": changed | typing | viewing | mention | handoff | warning | escalated, …}.
 
         `changed` means: read again. With `conversation` only what concerns it.
         """

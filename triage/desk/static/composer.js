@@ -1,7 +1,7 @@
 // The reply box: replies, notes, canned replies by `/`, drafts kept by the server, the send guard.
 import { $, button, composing, element, notice } from "./page.js";
 import { call, desk, post } from "./api.js";
-import { EVENTS, SPEAKERS } from "./words.js";
+import { EVENTS, SPEAKERS, STATES } from "./words.js";
 import { again, act, open } from "./ticket.js";
 import { refresh } from "./queue.js";
 import { typed } from "./presence.js";
@@ -61,7 +61,7 @@ export async function send() {
   }
 }
 async function reply(ticket, text) {
-  if (!ticket.assignee) await act("claim");
+  if (!ticket.assignee && !await act("claim")) return keepDraft();
   try { await post(`/tickets/${ticket.id}/reply`, { text, seen }, { quiet: true }); } catch (error) {
     keepDraft();
     return guard(ticket, error);
@@ -95,20 +95,28 @@ async function guard(ticket, error) {
   await again();
   $("draft").focus();
 }
-// canned replies
+// the list at the cursor: canned replies by `/`, in a note colleagues by `@`
 function word() {
-  const before = $("draft").value.slice(0, $("draft").selectionStart), found = before.match(/(?:^|\s)\/([\p{L}\d]{0,16})$/u);
-  return found && { q: found[1], from: before.length - found[1].length - 1, to: before.length };
+  const before = $("draft").value.slice(0, $("draft").selectionStart), sign = mode === "note" ? "@" : "/";
+  const found = before.match(mode === "note" ? /(?:^|[^\w.-])@([\w.-]{0,32})$/ : /(?:^|\s)\/([\p{L}\d]{0,16})$/u);
+  return found && { sign, q: found[1], from: before.length - found[1].length - 1, to: before.length };
+}
+async function found(at) {
+  if (at.sign === "/") return (await call(`/canned?q=${encodeURIComponent(at.q)}`, { quiet: true })).items;
+  const { items } = await call("/colleagues", { quiet: true });
+  return items.filter((one) => one.username !== desk.me.username && one.username.toLowerCase().startsWith(at.q.toLowerCase()))
+    .map((one) => ({ title: `@${one.username}`, initials: "", text: [desk.me.teams[one.team], STATES[one.state]].filter(Boolean).join("，"), mention: one.username }));
 }
 async function look() {
   const at = word(), turn = ++search;
   if (!at) { $("canned").hidden = true; $("draft").removeAttribute("aria-activedescendant"); return; }
-  const found = await call(`/canned?q=${encodeURIComponent(at.q)}`, { quiet: true }).catch(() => ({ items: [] }));
+  const items = await found(at).catch(() => []);
   if (turn !== search || !word()) return;
-  [canned, chosen] = [found.items, 0];
+  [canned, chosen] = [items, 0];
   drawCanned();
 }
 function drawCanned() {
+  $("canned").setAttribute("aria-label", mode === "note" ? "同事" : "常用语");
   $("canned").replaceChildren(...canned.map((one, index) => {
     const made = element("li", index === chosen ? "chosen" : "");
     made.id = `canned-${index}`;
@@ -117,7 +125,7 @@ function drawCanned() {
     made.append(element("strong", "", one.title), element("small", "", ` ${one.initials} `), element("span", "small", one.text));
     made.onmousedown = (event) => { event.preventDefault(); use(one); };
     return made;
-  }), ...(canned.length ? [] : [element("li", "hint", "没有这条常用语")]));
+  }), ...(canned.length ? [] : [element("li", "hint", mode === "note" ? "没有这位同事" : "没有这条常用语")]));
   if (!canned.length) $("canned").firstChild.setAttribute("role", "option");
   $("canned").hidden = false;
   if (canned.length) $("draft").setAttribute("aria-activedescendant", `canned-${chosen}`);
@@ -126,6 +134,7 @@ function drawCanned() {
 async function use(one) {
   const at = word(), ticket = desk.ticket.id;
   if (!at) return;
+  if (one.mention) return insert(`@${one.mention} `, at.from, at.to);
   const found = await call(`/canned/${one.id}/fill?ticket=${ticket}`);
   if (desk.ticket?.id !== ticket) return;
   insert(found.text, at.from, at.to);

@@ -10,6 +10,7 @@ import { link, merge, split, startBulk } from "./bulk.js";
 import { startKeys } from "./keys.js";
 import { wall } from "./wall.js";
 import { people } from "./people.js";
+import { logins } from "./lists.js";
 
 const PAGES = { tickets: refresh, wall, people };
 let page = "tickets";
@@ -38,6 +39,7 @@ async function enter() {
   for (const [id, act] of [["claim", () => ticket.act("claim")], ["resolve", ticket.resolve], ["reopen", ticket.reopen], ["transfer", ticket.transfer], ["correct-category", ticket.correctCategory], ["correct-priority", ticket.correctPriority],
     ["merge", merge], ["split", split], ["link", link], ["field", ticket.fieldWork], ["promise", ticket.promise]]) $(id).onclick = act;
   for (const name of Object.keys(PAGES)) $(`page-${name}`).onclick = () => turn(name);
+  $("me").onclick = logins;
   $("back").onclick = () => $("desk").classList.remove("open");
   $("logout").onclick = async () => { keepDraft(true); await post("/logout").catch(() => {}); location.reload(); };
   $("others-list").onclick = () => { $("others").open = false; };

@@ -1,6 +1,6 @@
 // One stream for the queue and one for the open conversation; what they say is: read again.
 import { $, notice } from "./page.js";
-import { desk, post } from "./api.js";
+import { desk, post, works } from "./api.js";
 import { refresh } from "./queue.js";
 import { again, open } from "./ticket.js";
 import { show } from "./presence.js";
@@ -42,6 +42,9 @@ function heard(event, about) {
     if (event.ticket === desk.ticket?.id) show(event.viewers.map(([username, typing]) => ({ username, typing })));
   } else if (event.type === "mention") {
     if (event.for === desk.me.username) alert(`${event.from}在工单备注里提到了您`, event.ticket);
+  } else if (event.type === "handoff") {
+    if (works() && (!desk.me.team || desk.me.team === event.team)) alert(`${event.priority} 有客户转人工，等待受理`, event.ticket);
+    soon();
   } else if (event.type === "warning" || event.type === "escalated") {
     if (event.type === "escalated" || event.assignee === desk.me.username) alert(event.type === "escalated" ? "有工单超过60秒没人领" : "您的工单快到时限了", event.ticket);
     soon();

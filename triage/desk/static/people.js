@@ -1,6 +1,7 @@
 // 人员: who works at the desk; an admin adds, changes and stops users.
 import { $, ask, button, choice, element, field, labelled, notice } from "./page.js";
 import { call, desk, post } from "./api.js";
+import { audit, canned } from "./lists.js";
 import { ROLES, STATES } from "./words.js";
 
 const teams = () => ({ "": "不限", ...desk.me.teams });
@@ -19,7 +20,8 @@ export async function people() {
   }));
   const top = element("div", "head");
   top.append(element("h1", "", "人员"), element("span", "grow"));
-  if (admin) top.append(button("审计校验", "quiet", verify), button("添加人员", "main", add));
+  top.append(button("常用语", "quiet", canned));
+  if (admin) top.append(button("审计记录", "quiet", audit), button("添加人员", "main", add));
   $("people").replaceChildren(top, made);
 }
 async function add() {
@@ -46,8 +48,4 @@ async function turn(one) {
   if (one.active && !await ask(`停用 ${one.username}？`, [element("p", "", "停用后立即退出登录。")], "停用")) return;
   await post(`/users/${encodeURIComponent(one.username)}`, { active: !one.active });
   await people();
-}
-async function verify() {
-  const found = await call("/audit/verify");
-  notice(found.whole ? "审计记录完整。" : `审计记录从第${found.wrong}行起被改动过。`);
 }

@@ -1,7 +1,7 @@
 // One ticket: transcript, why it stands where it stands, what may be done with it.
-import { $, area, ask, choice, element, field, labelled, notice, span, time } from "./page.js";
+import { $, area, ask, button, choice, element, field, labelled, notice, span, time } from "./page.js";
 import { call, desk, post, works } from "./api.js";
-import { CHANNELS, CLOCKS, DELIVERY, EVENTS, HANDOFFS, SLOTS, SPEAKERS, STATUS } from "./words.js";
+import { ATTACHMENTS, CHANNELS, CLOCKS, DELIVERY, EVENTS, HANDOFFS, SLOTS, SPEAKERS, STATES, STATUS } from "./words.js";
 import { customer } from "./customer.js";
 import { mark, refresh } from "./queue.js";
 import * as composer from "./composer.js";
@@ -72,11 +72,31 @@ function line(message) {
     return made;
   }
   made.append(element("small", "", `${SPEAKERS[message.from]} ${time(message.at)}`), element("div", "bubble", message.text));
+  for (const one of message.attachments) made.append(attachment(one));
   if (message.original) made.append(element("small", "", `客户改过，原文：${message.original}`));
   const failed = message.undelivered || ["failed", "expired"].includes(message.delivery);
-  if (failed) made.append(element("small", "undelivered", `${DELIVERY[message.delivery] || "没有送达"}：${message.undelivered || "原因不明"}`));
+  if (failed) {
+    const told = element("small", "undelivered", `${DELIVERY[message.delivery] || "没有送达"}：${message.undelivered || "原因不明"}`);
+    if (works()) told.append(button("再发一次", "link", () => resend(message)));
+    made.append(told);
+  }
   else if (message.from === "agent" && message.delivery) made.append(element("small", "", DELIVERY[message.delivery] || message.delivery));
   return made;
+}
+/** An image is shown, another file is a link, a place is told; what only the platform holds is named. */
+function attachment(one) {
+  if (one.latitude !== undefined) return element("p", "small", `位置：北纬${one.latitude.toFixed(5)}，东经${one.longitude.toFixed(5)}`);
+  const name = one.name || ATTACHMENTS[one.kind] || "附件";
+  if (!one.url) return element("p", "small", `${name}（在客户的渠道里，这里打不开）`);
+  const link = element("a", "attachment", one.kind === "image" ? undefined : `${name}，${Math.ceil(one.size / 1024)} KB`);
+  Object.assign(link, { href: one.url, target: "_blank", rel: "noopener" });
+  if (one.kind === "image") { const picture = element("img"); Object.assign(picture, { src: one.url, alt: name, loading: "lazy" }); link.append(picture); }
+  return link;
+}
+async function resend(message) {
+  await post(`/undelivered/${desk.ticket.conversation_id}/${message.seq}/retry`);
+  notice("已重新发送。");
+  await again();
 }
 function pairs(list, found) {
   list.replaceChildren(...found.flatMap(([name, value, className]) => [element("dt", "", name), element("dd", className || "", value)]));
@@ -106,17 +126,18 @@ function why(ticket) {
     return element("li", "", `${time(event.at)} ${event.actor} ${EVENTS[event.kind] || event.kind}${said ? `：${said}` : ""}`);
   }));
 }
-/** One change of the ticket at the version shown; when others were quicker, what they did is told. */
+/** One change of the ticket at the version shown, true when it was made; when others were quicker, what they did is told. */
 export async function act(verb, body = {}) {
   const id = desk.ticket.id;
   try { await post(`/tickets/${id}/${verb}`, { ...body, version: desk.ticket.version }, { quiet: true }); } catch (error) {
     const changes = (error.found?.changes || []).map((one) => `${one.actor} ${EVENTS[one.kind] || one.kind}`).join("，");
     notice(changes ? `${error.message}：${changes}。请看过后再试。` : error.message);
     await open(id);
-    throw error;
+    return false;
   }
   await open(id);
   await refresh();
+  return true;
 }
 export async function resolve() {
   const text = area("处理结果，客户会看到");
@@ -127,9 +148,10 @@ export async function reopen() {
   if (await ask("重开工单", [text], "重开")) await act("reopen", { reason: text.value });
 }
 export async function transfer() {
-  const teams = choice({ ...desk.me.teams }, "班组", desk.ticket.team), colleague = field("text", "或指定坐席的用户名"), text = area("说明", false);
-  colleague.required = false;
-  if (await ask("转派", [labelled("班组", teams), colleague, text], "转派"))
+  const { items } = await call("/colleagues");
+  const names = Object.fromEntries(items.filter((one) => one.username !== desk.ticket.assignee).map((one) => [one.username, `${one.username}（${[desk.me.teams[one.team], STATES[one.state]].filter(Boolean).join("，")}）`]));
+  const teams = choice({ ...desk.me.teams }, "班组", desk.ticket.team), colleague = choice({ "": "不指定", ...names }, "或指定坐席"), text = area("说明", false);
+  if (await ask("转派", [labelled("班组", teams), labelled("或指定坐席", colleague), text], "转派"))
     await act("transfer", colleague.value ? { assignee: colleague.value, note: text.value } : { team: teams.value, note: text.value });
 }
 /** 等现场, or when the crew is there: 到达现场. */

@@ -1,6 +1,6 @@
 // The supervisor's wall: now in figures, the last days in drawn charts.
-import { $, element, span, time } from "./page.js";
-import { call } from "./api.js";
+import { $, ask, button, choice, element, labelled, notice, span, time } from "./page.js";
+import { call, desk, post } from "./api.js";
 import { CLOCKS, STATES } from "./words.js";
 import { bars } from "./chart.js";
 
@@ -13,13 +13,26 @@ function table(caption, head, rows) {
   const made = element("table"), top = element("tr");
   made.append(element("caption", "", caption));
   top.append(...head.map((name) => { const cell = element("th", "", name); cell.scope = "col"; return cell; }));
-  made.append(top, ...rows.map((row) => { const line = element("tr"); line.append(...row.map((value) => element("td", "", value))); return line; }));
+  made.append(top, ...rows.map((row) => { const line = element("tr"); line.append(...row.map((value) => { const cell = element("td"); cell.append(value ?? ""); return cell; })); return line; }));
   return made;
 }
 function card(title, ...parts) {
   const made = element("section", "card");
   made.append(element("h2", "", title), ...parts);
   return made;
+}
+/** What an agent holds, to be given to a team or a colleague. */
+async function hands(username) {
+  const [{ items }, colleagues] = await Promise.all([call(`/tickets?${new URLSearchParams({ status: "open", assignee: username, limit: 100 })}`), call("/colleagues")]);
+  const boxes = items.map((one) => { const box = element("input"); Object.assign(box, { type: "checkbox", checked: true, value: one.id }); const made = element("label", "tick"); made.append(box, ` ${one.priority} ${one.number} ${one.summary}`); return made; });
+  const names = Object.fromEntries(colleagues.items.filter((one) => one.username !== username).map((one) => [`@${one.username}`, `${one.username}（${STATES[one.state]}）`]));
+  const to = choice({ ...Object.fromEntries(Object.entries(desk.me.teams).map(([key, name]) => [key, `${name}（回到队列）`])), ...names }, "改派给");
+  if (!await ask(`${username} 的${items.length}张工单`, [...boxes, labelled("改派给", to)], "改派")) return;
+  const target = to.value.startsWith("@") ? { assignee: to.value.slice(1) } : { team: to.value };
+  const chosen = boxes.map((one) => one.querySelector("input")).filter((one) => one.checked), refused = [];
+  for (const box of chosen) await post(`/tickets/${box.value}/transfer`, { ...target, note: "班长改派" }, { quiet: true }).catch((error) => refused.push(error.message));
+  notice(refused.length ? `改派了${chosen.length - refused.length}张，${refused.length}张没有改：${refused[0]}` : `改派了${chosen.length}张。`);
+  await wall();
 }
 export async function wall() {
   if (!$("wall").children.length) $("wall").replaceChildren(element("p", "hint", "正在读取…"));
@@ -33,7 +46,7 @@ function draw(now, past) {
   figures.append(figure("待领", now.waiting), figure("最久等待", now.waiting ? span(now.longest_wait_seconds) : "—"), figure("未结", now.open),
     figure("30分钟内到期", now.at_risk, now.at_risk > 0), figure("已超时", now.breached, now.breached > 0), figure("在线坐席", now.online));
   const teams = table("各班组", ["班组", "待领", "最久等待", "未结", "临期", "超时", "在线", "在手/容量"], Object.values(now.teams).map((one) => [one.name, one.waiting, one.waiting ? span(one.longest_wait_seconds) : "—", one.open, one.at_risk, one.breached, one.online, `${one.load}/${one.capacity}`]));
-  const agents = table("坐席", ["坐席", "状态", "在手/容量"], now.agents.map((one) => [one.username, STATES[one.state] || one.state, `${one.load}/${one.capacity}`]));
+  const agents = table("坐席", ["坐席", "状态", "在手/容量", "操作"], now.agents.map((one) => [one.username, STATES[one.state] || one.state, `${one.load}/${one.capacity}`, one.load ? button("看工单、改派", "link", () => hands(one.username)) : "—"]));
   const kept = Object.entries(past.sla).filter(([, one]) => one.met).map(([kind, one]) => ({ label: CLOCKS[kind] || kind, values: [Math.round(100 * one.in_time / one.met)] }));
   const wide = { width: 420, height: 150 };
   const charts = element("div", "charts");

@@ -8,6 +8,7 @@ export const EVENTS = {
 export const SPEAKERS = { customer: "客户", bot: "机器人", agent: "坐席", system: "系统" };
 export const CHANNELS = { web: "网页", telegram: "Telegram", wechat: "微信" };
 export const DELIVERY = { queued: "发送中", sent: "已送达", delivered: "已送达", failed: "没有送达", expired: "已过回复时限" };
+export const ATTACHMENTS = { image: "图片", voice: "语音", video: "视频", file: "文件" };
 export const CLOCKS = { first_response: "首次响应", next_response: "再次响应", field_arrival: "到达现场", resolve: "办结", promise: "承诺", update: "进展告知" };
 export const HANDOFFS = {
   "customer asked": "客户要求人工", "bot unavailable": "机器人无法应答", "action failed": "系统出错", "two misses": "机器人两次没听懂",
