@@ -39,7 +39,9 @@ def own_tree(to: Path) -> Path:
     for kind in ("dialogue", "triage"):
         current = (ROOT / "models" / kind / "current").read_text().strip()
         shutil.copytree(ROOT / "models" / kind / current, to / "models" / kind / current)
-        shutil.copyfile(ROOT / "models" / kind / "current", to / "models" / kind / "current")
+        for file in (ROOT / "models" / kind / name for name in ("current", "history.jsonl")):
+            if file.exists():
+                shutil.copyfile(file, to / "models" / kind / file.name)
     return to
 
 
@@ -50,7 +52,7 @@ class Product:
         self._root = root
         self.port, self.rasa_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._folder = folder
+        self.folder = folder
         self._environment = {
             **os.environ,
             "PORT": str(self.port),
@@ -62,7 +64,7 @@ class Product:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, wait_for: str = "/readyz") -> None:
-        with (self._folder / "service.log").open("ab") as log:
+        with (self.folder / "service.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "bot"],
                 cwd=self._root,
@@ -81,7 +83,7 @@ class Product:
             if self._process.poll() is not None:
                 break
             time.sleep(0.3)
-        raise AssertionError(f"not ready:\n{(self._folder / 'service.log').read_text()[-3000:]}")
+        raise AssertionError(f"not ready:\n{(self.folder / 'service.log').read_text()[-3000:]}")
 
     def kill(self) -> None:
         """SIGKILL to the service alone; Rasa is left to the tidying."""

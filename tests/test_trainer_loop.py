@@ -1,0 +1,144 @@
+"""The trainer's loop on real processes: a misunderstood message is labelled, learnt, promoted, understood, taken back.
+
+The product runs from a copy of the project, whose training files and models the loop changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import select
+
+from bot.database import Database
+from bot.dialogue import environment
+from bot.readings import ReadingRow, text_key
+from tests.product import PASSWORD, Product, own_tree
+from triage import training
+from triage.trainer.labels import Labels
+from triage.trainer.review import Kind, ReviewItemRow
+
+pytestmark = [pytest.mark.rasa, pytest.mark.browser, pytest.mark.timeout(1500)]
+SAID, MEANT = "给俺整个凭证好报账", "request_invoice"
+NOT_UNDERSTOOD = "没听明白"
+TRAINED_WITHIN = 600_000
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    environment.prepare()
+    training.ensure()
+    return own_tree(tmp_path_factory.mktemp("tree"))
+
+
+@pytest.fixture(scope="module")
+def product(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    running = Product(tmp_path_factory.mktemp("var"), tree)
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+def heard(browser: Browser, product: Product, text: str) -> str:
+    """What a new customer on the web page is answered."""
+    context = browser.new_context(viewport={"width": 390, "height": 844}, locale="zh-CN")
+    page = context.new_page()
+    page.goto(product.url)
+    greeting = page.locator(".row:not(.customer)")
+    expect(page.locator("#state")).to_have_text("智能客服在线", timeout=15_000)
+    before = greeting.count()
+    page.fill("#text", text)
+    page.press("#text", "Enter")
+    expect(greeting).to_have_count(before + 1, timeout=15_000)
+    answer = greeting.last.inner_text()
+    context.close()
+    return answer
+
+
+def heard_until(browser: Browser, product: Product, understood: bool) -> str:
+    """The answer once the model that was put in use has taken over."""
+    for _ in range(20):
+        answer = heard(browser, product, SAID)
+        if (NOT_UNDERSTOOD not in answer) == understood:
+            return answer
+        time.sleep(1)
+    raise AssertionError(answer)
+
+
+def trainer(browser: Browser, product: Product) -> Page:
+    page = browser.new_context(viewport={"width": 1366, "height": 900}, locale="zh-CN").new_page()
+    page.set_default_timeout(30_000)
+    page.goto(f"{product.url}/desk/trainer#review")
+    page.fill("#username", "admin")
+    page.fill("#password", PASSWORD)
+    page.press("#password", "Enter")
+    return page
+
+
+def label(var: Path) -> None:
+    """Say what it means."""
+
+    async def save() -> None:
+        database, now = Database(f"sqlite+aiosqlite:///{var / 'dianqiao.db'}"), datetime.now(UTC)
+        async with database.write() as session:
+            read = await session.scalar(select(ReadingRow).where(ReadingRow.text_key == text_key(SAID)))
+            assert read is not None and read.fallback
+            suggestion = {"intent": read.intent, "confidence": read.confidence, "ranking": [], "entities": []}
+            item = ReviewItemRow(
+                kind=Kind.DIALOGUE, text_key=read.text_key, text=SAID, conversation_id=read.conversation_id,
+                seq=read.seq, reasons=[], value=1.0, suggestion=suggestion, created_at=now, updated_at=now,
+            )  # fmt: skip
+            session.add(item)
+        await Labels(database, lambda: now).label(item.id, "admin", {"intent": MEANT, "entities": []}, 0)
+        await database.close()
+
+    with ThreadPoolExecutor(1) as thread:  # the browser's loop runs in this one
+        thread.submit(asyncio.run, save()).result()
+
+
+def train(page: Page) -> str:
+    """Press the button, wait, and return the new version."""
+    page.click("#page-models")
+    page.click("#train")
+    page.select_option("#ask select", "dialogue")
+    page.click("#ask-agree")
+    expect(page.locator("#job h2")).to_contain_text("正在训练", timeout=20_000)
+    expect(page.locator("#left")).to_contain_text("还要约")
+    expect(page.locator("#job h2")).to_contain_text("完成", timeout=TRAINED_WITHIN)
+    expect(page.locator("#job .notes")).to_contain_text("写入了1条标注")
+    row = page.locator("#kind-dialogue tr:not(:has(.chip)):has(.promote)").first
+    return row.locator("td").first.inner_text().strip()
+
+
+def test_from_a_misunderstood_message_to_a_better_model_and_back(
+    browser: Browser, product: Product, tree: Path
+) -> None:
+    assert NOT_UNDERSTOOD in heard(browser, product, SAID)
+    page = trainer(browser, product)
+    label(product.folder)
+    version = train(page)
+    kept = [json.loads(line) for line in (tree / "nlu_data" / "regressions.jsonl").read_text("utf-8").splitlines()]
+    assert (kept[-1]["text"], kept[-1]["intent"]) == (SAID, MEANT)
+    row = page.locator("#kind-dialogue tr", has_text=version)
+    row.get_by_text("看报告和比较").click()
+    expect(page.locator(".verdict")).to_contain_text("可以上线")
+    expect(page.locator("#comparison [data-group=broken]")).to_have_text("纠正过又读错 0")
+    page.get_by_role("button", name="上线", exact=True).click()
+    page.click("#ask-agree")
+    expect(page.locator("#notice")).to_contain_text("已上线")
+    assert "发票" in heard_until(browser, product, understood=True)
+    page.locator("#kind-dialogue").get_by_text("退回上一版").click()
+    page.click("#ask-agree")
+    expect(page.locator("#notice")).to_contain_text("已退回")
+    heard_until(browser, product, understood=False)
+    page.click("#page-effect")
+    expect(page.locator("#effect .mark").first).to_be_attached()
