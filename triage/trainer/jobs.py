@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -201,6 +201,8 @@ class Jobs:
 
     def progress(self, job: Job) -> tuple[float, float]:
         """The share that is done, 0 to 1, and the seconds left, by what steps took before."""
+        if job.state != State.RUNNING:
+            return float(job.state == State.DONE), 0.0
         expected = self.expected()
         done, left = 0.0, 0.0
         begun = {step.name: step for step in job.steps}
@@ -215,7 +217,7 @@ class Jobs:
                 # a step that takes longer than ever before has a little left until it ends
                 done += min(spent, 0.95 * usual)
                 left += max(usual - spent, 0.05 * usual)
-        return (1.0, 0.0) if job.state == State.DONE else (done / (done + left), left)
+        return done / (done + left), left
 
     @contextmanager
     def working(self, id: str) -> Iterator[Work]:
@@ -300,7 +302,7 @@ class Jobs:
 class Work:
     """What a job's process tells of itself."""
 
-    def __init__(self, job: Job, save: Any, part: Path) -> None:
+    def __init__(self, job: Job, save: Callable[[Job], None], part: Path) -> None:
         """`save` keeps the status; `part` is a folder for what is half made."""
         self.job = job
         self.part = part
