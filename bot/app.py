@@ -133,7 +133,7 @@ def assemble(settings: Settings) -> Bridge:
     assignment = Assignment(database, queue, now)
     desk = parts(
         database, bell, Users(database, settings.secret_key), taxonomy, queue, conversations, assignment,
-        Search(database, bell), partial(records, systems), rasa.brief, files, now,
+        Search(database, bell), partial(records, systems), rasa.brief, files, now, settings.models,
     )  # fmt: skip
     return Bridge(
         settings, database, bell, systems, rasa, taxonomy, queue, conversations, tuple(channels),

@@ -11,9 +11,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import models
 from bot.database import Database
-from bot.settings import Settings
+from bot.settings import Settings, models_folder
 from models import NoModel, Registry
 from nlu_data.names import names
 from triage.calendar import SHANGHAI
@@ -108,7 +107,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def main(arguments: list[str]) -> int:
     """Do the verb; returns the exit code."""
-    given, root = parse(arguments), models.ROOT
+    given, root = parse(arguments), models_folder()
     jobs = Jobs(root)
     match given.verb:
         case "work":
