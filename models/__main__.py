@@ -1,4 +1,7 @@
-"""`python -m models list | show | promote | rollback`: the trained models, and which of them is in use."""
+"""`python -m models list | show | rollback`: the trained models, and which of them is in use.
+
+A version is put in use by `python -m triage.trainer promote`, which compares it first.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,7 @@ def main(arguments: Sequence[str], root: Path = ROOT) -> int:
     )
     for verb, help in (
         ("show", "a version's card"),
-        ("promote", "put a version in use; a running service follows within two seconds"),
-        ("rollback", "go back to the version that was in use before"),
+        ("rollback", "go back to the version that was in use before; a running service follows within two seconds"),
     ):
         one = verbs.add_parser(verb, help=help)
         one.add_argument("kind", choices=KINDS)
@@ -38,9 +40,7 @@ def main(arguments: Sequence[str], root: Path = ROOT) -> int:
                     _list(Registry(kind, root))
             case "show":
                 print(json.dumps(Registry(given.kind, root).card(given.version), ensure_ascii=False, indent=1))
-            case "promote":
-                print(Registry(given.kind, root).promote(given.version, given.author, given.why))
-            case "rollback":
+            case _:
                 print(Registry(given.kind, root).rollback(given.author, given.why))
     except NoModel as error:
         print(f"error: {error}", file=sys.stderr)

@@ -191,7 +191,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     registry = Registry("dialogue", tmp_path)
     for version in "ab":
         made(registry, version)
-        assert main(["promote", "dialogue", version, "--author", "李", "--why", "试"], tmp_path) == 0
+        registry.promote(version, "李", "试")
     assert main(["rollback", "dialogue", "--author", "王"], tmp_path) == 0
     assert main(["list", "dialogue"], tmp_path) == 0
     assert main(["show", "dialogue", "b"], tmp_path) == 0
