@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rasa_sdk import Action, Tracker
@@ -35,8 +35,9 @@ class ActionFallback(Action):
     """Not understood: the three likeliest topics as buttons once, then a person and a ticket; never a third time."""
 
     def __init__(
-        self, titles: Mapping[str, str], queue: TicketQueue, watch: OutageWatch, verification: Verification
-    ) -> None:
+        self, titles: Callable[[], Mapping[str, str]], queue: TicketQueue, watch: OutageWatch,
+        verification: Verification,
+    ) -> None:  # fmt: skip
         """`titles`: what the button of each intent says."""
         self._titles = titles
         self._queue = queue
@@ -56,9 +57,10 @@ class ActionFallback(Action):
             dispatcher.utter_message(json_message={"handoff": "two misses"})
             return []
         ranked = [str(one.get("name")) for one in tracker.latest_message.get("intent_ranking") or ()]
-        likely = [name for name in dict.fromkeys(ranked) if name in self._titles and name != "request_human"][:OFFERED]
-        names = [*likely, *(name for name in self._titles if name not in likely)][:OFFERED]
-        buttons = [{"title": self._titles[name], "payload": f"/{name}"} for name in [*names, "request_human"]]
+        titles = self._titles()
+        likely = [name for name in dict.fromkeys(ranked) if name in titles and name != "request_human"][:OFFERED]
+        names = [*likely, *(name for name in titles if name not in likely)][:OFFERED]
+        buttons = [{"title": titles[name], "payload": f"/{name}"} for name in [*names, "request_human"]]
         dispatcher.utter_message(response="say_rephrase", buttons=buttons)
         return []
 

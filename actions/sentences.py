@@ -1,28 +1,21 @@
-"""The domain's responses for what is said without Rasa: notices that nobody asked for."""
+"""The bot's responses for what is said without Rasa: notices that nobody asked for."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import yaml
-
+from bot.dialogue.responses import Responses
 from bot.message import Button, Outbound
 
 
 class Sentences:
-    """Fills a response's `{name}`s; the sentences stay in the domain files."""
+    """Fills a response's `{name}`s; the sentences stay in the dialogue's files."""
 
-    def __init__(self, domain: Path) -> None:
-        """`domain`: the folder of Rasa's domain files."""
-        self._responses = {
-            name: variants[0]
-            for file in sorted(domain.glob("*.yml"))
-            for name, variants in (yaml.safe_load(file.read_text("utf-8")).get("responses") or {}).items()
-        }
+    def __init__(self, responses: Responses) -> None:
+        """`responses` as Rasa says them."""
+        self._responses = responses
 
     def fill(self, response: str, **values: str) -> Outbound:
         """The response with its buttons; raises `KeyError` naming a response or value that is missing."""
-        found = self._responses[response]
+        found = self._responses.now()[response][0]
         buttons = tuple(Button(b["title"], b["payload"]) for b in found.get("buttons") or ())
         return Outbound(found["text"].format(**values), buttons)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rasa_sdk import Action
@@ -72,7 +73,7 @@ def all_actions(
         ActionHalls(systems, verification),
         ActionChargingStations(systems, verification),
         ActionHandoff(),
-        ActionFallback(sentences.titles("say_topics"), queue, watch, verification),
+        ActionFallback(partial(sentences.titles, "say_topics"), queue, watch, verification),
         *(ActionReply(about, queue, watch, verification, leads) for about in ("thank", "affirm", "deny", "inform")),
     ]
 

@@ -38,6 +38,7 @@ from bot.channel import Channel
 from bot.conversation import Conversations, Dialogue, Shortcut
 from bot.database import Database
 from bot.dialogue import environment
+from bot.dialogue.responses import Responses
 from bot.files import Files
 from bot.follow import Follower
 from bot.outbox import Outbox
@@ -169,7 +170,7 @@ def build(bridge: Bridge) -> FastAPI:
         await bridge.database.close()
 
     verification = Verification(bridge.database, bridge.systems, now)
-    sentences = Sentences(environment.HERE / "domain")
+    sentences = Sentences(Responses())
     watch = OutageWatch(bridge.database, bridge.systems, bridge.conversations, sentences, now)
     alerts = Alerts(bridge.database, bridge.systems, bridge.conversations, sentences, now)
     actions = all_actions(

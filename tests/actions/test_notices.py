@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from rasa_sdk.executor import CollectingDispatcher
@@ -20,11 +19,11 @@ from actions.systems import Account, Area, DailyUsage, Outage
 from actions.systems_sample import SampleSystems
 from bot.conversation import Conversations
 from bot.database import Database
+from bot.dialogue.responses import Responses
 from bot.message import Inbound
 from tests.fakes import RememberingDesk, ScriptedDialogue
 
 NOW = datetime.now(UTC).replace(microsecond=0)
-DOMAIN = Path(__file__).parents[2] / "bot" / "dialogue" / "domain"
 AREA = Area("A1", "翠湖小区", "", "")
 FAULT = Outage("F1", "fault", "雷击", ("A1",), NOW - timedelta(hours=1), NOW + timedelta(hours=1), None, "arrived", NOW)
 
@@ -61,7 +60,7 @@ class Stage:
         self.database = Database(url)
         self.systems = Changing()
         self.conversations = Conversations(self.database, ScriptedDialogue(), RememberingDesk())
-        parts = (self.database, self.systems, self.conversations, Sentences(DOMAIN), lambda: NOW)
+        parts = (self.database, self.systems, self.conversations, Sentences(Responses()), lambda: NOW)
         self.alerts, self.watch = Alerts(*parts), OutageWatch(*parts)
         self.id = 0
 

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from actions.policy import PolicyError, facts
 from bot import conversation, visits
+from bot.dialogue.responses import Responses
 from bot.safety import TICKET_LINE, words
 
 ROOT = Path(__file__).parents[2]
@@ -17,13 +17,12 @@ LONGEST = 80
 # a value takes about as much room as its name in braces, a list of lines stands in lines of its own
 RESPONSES = {
     name: variant["text"]
-    for file in sorted((ROOT / "bot" / "dialogue" / "domain").glob("*.yml"))
-    for name, variants in yaml.safe_load(file.read_text("utf-8")).get("responses", {}).items()
+    for name, variants in Responses().now().items()
     for variant in variants
 }
 
 
-def test_the_domain_holds_the_sentences() -> None:
+def test_the_files_hold_the_sentences() -> None:
     assert len(RESPONSES) > 100
 
 
