@@ -13,6 +13,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import nlu_data
 from nlu_data import Complaint, DataError, Utterance
@@ -29,6 +30,7 @@ BUSY = (
     "payment_not_credited", "file_complaint", "request_human", "inform",
 )  # fmt: skip
 FROZEN = nlu_data.HERE / "frozen"
+SPOKEN_SETS = ("intents.yml", "intents_robust.yml")
 Row = Utterance | Complaint
 
 
@@ -47,18 +49,18 @@ class Finding:
         return f"{'挡住训练' if self.blocks else '提醒'}：{self.place}：{self.what}。{self.todo}。"
 
 
-def problems() -> list[Finding]:
-    """Everything wrong with the training and frozen rows of this project."""
+def problems(root: Path = nlu_data.HERE) -> list[Finding]:
+    """Everything wrong with the training and frozen rows under `root`, what blocks first."""
     try:
-        return [*spoken(), *written()]
+        return sorted([*spoken(root), *written(root)], key=lambda finding: not finding.blocks)
     except DataError as error:
         return [Finding("unreadable", "nlu_data", str(error), "按提示改好文件")]
 
 
-def spoken() -> list[Finding]:
+def spoken(root: Path) -> list[Finding]:
     """What is wrong with the sentences of the dialogue."""
-    training = list(nlu_data.utterances())
-    frozen = {name: list(nlu_data.utterances(FROZEN / name)) for name in ("intents.yml", "intents_robust.yml")}
+    training = list(nlu_data.utterances(root / "intents"))
+    frozen = {name: list(nlu_data.utterances(root / "frozen" / name)) for name in SPOKEN_SETS}
     return [
         *twice(training),
         *(finding for rows in (training, *frozen.values()) for finding in misaligned(rows)),
@@ -68,10 +70,10 @@ def spoken() -> list[Finding]:
     ]
 
 
-def written() -> list[Finding]:
+def written(root: Path) -> list[Finding]:
     """What is wrong with the complaints."""
-    training = list(nlu_data.complaints())
-    frozen = [row for file in sorted(FROZEN.glob("complaints_*.jsonl")) for row in nlu_data.complaints(file)]
+    training = list(nlu_data.complaints(*sorted((root / "complaints").glob("*.jsonl"))))
+    frozen = list(nlu_data.complaints(*sorted((root / "frozen").glob("complaints_*.jsonl"))))
     return [*twice(training), *too_near(training, frozen), *imbalance(Counter(row.category for row in training))]
 
 
