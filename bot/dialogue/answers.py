@@ -12,7 +12,7 @@ from bot.dialogue.responses import Responses
 class Answers(TemplatedNaturalLanguageGenerator):
     """Rasa's own responses, but not those of the model: those of the files, looked at once a second."""
 
-    def __init__(self, endpoint: object, domain: object) -> None:
+    def __init__(self, endpoint_config: object, domain: object) -> None:
         """Rasa's configuration and domain are not needed."""
         self._files = Responses()
         super().__init__(dict(self._files.now()))
