@@ -163,7 +163,8 @@ def _parse_label_studio(text: str, file: str) -> Iterator[Row]:
                 if one["type"] == "choices":
                     found[one["from_name"]] = value["choices"][0]
                 elif one["type"] == "labels":
-                    spans += [_span(value["start"], value["end"], name) for name in value["labels"]]
+                    start, end = _offsets(found["text"], value)
+                    spans += [_span(start, end, name) for name in value["labels"]]
             yield _row(found, place, spans)
 
 
@@ -233,6 +234,17 @@ def _named(names: Sequence[str], place: str) -> dict[str, str]:
         if found.setdefault(kind, name) != name:
             raise DataError(f"{place}：标了不止一个：{found[kind]}、{name}")
     return found
+
+
+def _offsets(text: str, value: Mapping[str, Any]) -> tuple[int, int]:
+    """Start and end in characters; some of Label Studio's versions count UTF-16 units (its issue 1347)."""
+    start, end, span = value["start"], value["end"], value.get("text")
+    if span is not None and text[start:end] != span:
+        units = text.encode("utf-16-le")
+        start, end = (len(units[: 2 * one].decode("utf-16-le", "replace")) for one in (start, end))
+        if text[start:end] != span:
+            raise ValueError(f"位置 {value['start']}–{value['end']} 上不是“{span}”")
+    return start, end
 
 
 def _span(start: int, end: int, entity: str) -> dict[str, Any]:

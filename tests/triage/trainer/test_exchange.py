@@ -80,6 +80,19 @@ def test_doccanos_intent_detection_is_read() -> None:
     assert exchange.parse("doccano", json.dumps(line).encode()) == [Utterance("query_bill", "查[上月](month)电费")]
 
 
+@pytest.mark.parametrize(("start", "end", "fits"), [(2, 4, True), (3, 5, True), (4, 6, False)])
+def test_label_studios_offsets_may_count_utf_16_units(start: int, end: int, fits: bool) -> None:
+    span = {"type": "labels", "value": {"start": start, "end": end, "text": "上月", "labels": ["month"]}}
+    intent = {"type": "choices", "from_name": "intent", "value": {"choices": ["query_bill"]}}
+    task = {"data": {"text": "😭查上月电费"}, "annotations": [{"result": [intent, span]}]}
+    content = json.dumps([task]).encode()
+    if fits:
+        assert exchange.parse("label_studio", content) == [Utterance("query_bill", "😭查[上月](month)电费")]
+    else:
+        with pytest.raises(DataError, match="第1条.*位置"):
+            exchange.parse("label_studio", content)
+
+
 TASK = {"data": {"text": "查电费"}, "annotations": []}
 
 
