@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlu_data import DataError, Utterance
@@ -33,6 +33,7 @@ def files(draw: st.DrawFn) -> tuple[str, list[Utterance]]:
     return end.join(lines) + draw(st.sampled_from(["", end])), rows
 
 
+@settings(deadline=None)
 @given(files())
 def test_reading_changes_nothing_and_finds_every_row(file: tuple[str, list[Utterance]]) -> None:
     text, rows = file
@@ -44,6 +45,7 @@ def test_reading_changes_nothing_and_finds_every_row(file: tuple[str, list[Utter
         assert row.text in lines[int(row.place.split(":")[1]) - 1]
 
 
+@settings(deadline=None)
 @given(files(), words, st.sampled_from(INTENTS))
 def test_a_row_added_stands_last_of_its_intent_and_touches_no_other_byte(
     file: tuple[str, list[Utterance]], text: str, intent: str
@@ -62,6 +64,7 @@ def test_a_row_added_stands_last_of_its_intent_and_touches_no_other_byte(
         assert again.text == before
 
 
+@settings(deadline=None)
 @given(files(), words, st.data())
 def test_a_row_changed_and_changed_back_is_the_file_byte_for_byte(
     file: tuple[str, list[Utterance]], text: str, data: st.DataObject
@@ -78,6 +81,7 @@ def test_a_row_changed_and_changed_back_is_the_file_byte_for_byte(
         assert topic.text == before
 
 
+@settings(deadline=None)
 @given(files(), st.data())
 def test_a_row_removed_takes_its_line_alone(file: tuple[str, list[Utterance]], data: st.DataObject) -> None:
     before, rows = file

@@ -7,7 +7,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nlu_data
@@ -41,12 +41,14 @@ complaints = st.lists(
 
 
 @pytest.mark.parametrize("name", exchange.FORMATS)
+@settings(deadline=None)
 @given(rows=said)
 def test_utterances_round_trip(name: str, rows: list[Utterance]) -> None:
     assert exchange.parse(name, exchange.dump(name, rows)) == rows
 
 
 @pytest.mark.parametrize("name", [name for name in exchange.FORMATS if name != "rasa"])
+@settings(deadline=None)
 @given(rows=complaints)
 def test_complaints_round_trip(name: str, rows: list[Complaint]) -> None:
     assert exchange.parse(name, exchange.dump(name, rows)) == rows
@@ -61,6 +63,7 @@ def test_the_projects_own_rows_round_trip(name: str) -> None:
         assert exchange.parse(name, exchange.dump(name, letters)) == letters
 
 
+@settings(deadline=None)
 @given(rows=said | complaints)
 def test_no_cell_of_a_csv_is_a_formula(rows: list[Utterance] | list[Complaint]) -> None:
     text = exchange.dump("csv", rows).decode("utf-8-sig")
