@@ -13,6 +13,7 @@ import yaml
 HERE = Path(__file__).parent
 FOLDERS = (HERE / "domain", HERE / "sentences")
 LOOK_EVERY = 1.0
+FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def read(files: list[Path]) -> Mapping[str, Variants]:
     """The responses of the files; raises `yaml.YAMLError` or `ValueError` naming a file that has no proper ones."""
     found: dict[str, Variants] = {}
     for file in files:
-        responses = (yaml.safe_load(file.read_text("utf-8")) or {}).get("responses") or {}
+        responses = (yaml.load(file.read_text("utf-8"), FAST) or {}).get("responses") or {}
         for name, variants in responses.items():
             if not isinstance(variants, list) or not variants or not all(isinstance(v, dict) for v in variants):
                 raise ValueError(f"{file.name}: {name} has no list of texts")

@@ -18,17 +18,19 @@ def edited(name: str, source: str, response: str, text: str, titles: Sequence[st
     response or a button is not there, or the result would read otherwise than meant.
     """
     before = yaml.safe_load(source)
-    variant = _variant(source, response)
-    nodes = [(variant["text"], text)]
+    whole, variant = _variant(source, response)
+    inline = bool(whole.flow_style)
+    nodes = [(variant["text"], text, inline)]
     buttons = variant["buttons"].value if "buttons" in variant else []
     if len(buttons) != len(titles):
         raise DataError(f"{name}，{response}：按钮数目不对")
     for button, title in zip(buttons, titles, strict=True):
-        nodes.append((next(value for key, value in button.value if key.value == "title"), title))
+        flow = inline or bool(variant["buttons"].flow_style or button.flow_style)
+        nodes.append((_children(button)["title"], title, flow))
     after = source
-    for node, wanted in sorted(nodes, key=lambda pair: -int(pair[0].start_mark.index)):
+    for node, wanted, flow in sorted(nodes, key=lambda each: -int(each[0].start_mark.index)):
         if node.value.rstrip("\n") != wanted:
-            after = _replaced(after, node, wanted)
+            after = _replaced(after, node, wanted, flow)
     expected = before["responses"][response][0]
     expected["text"] = text
     for button, title in zip(expected.get("buttons") or (), titles, strict=True):
@@ -40,11 +42,12 @@ def edited(name: str, source: str, response: str, text: str, titles: Sequence[st
     return after
 
 
-def _variant(source: str, response: str) -> dict[str, Any]:
-    """The nodes of the first variant."""
+def _variant(source: str, response: str) -> tuple[Any, dict[str, Any]]:
+    """The node of the first variant, and its parts."""
     root = yaml.compose(source, Loader=yaml.SafeLoader)
     try:
-        return _children(_children(_children(root)["responses"])[response].value[0])
+        node = _children(_children(root)["responses"])[response].value[0]
+        return node, _children(node)
     except (KeyError, IndexError, AttributeError) as error:
         raise DataError(f"没有这句话：{response}") from error
 
@@ -53,7 +56,7 @@ def _children(node: Any) -> dict[str, Any]:
     return {key.value: value for key, value in node.value}
 
 
-def _replaced(source: str, node: yaml.ScalarNode, text: str) -> str:
+def _replaced(source: str, node: yaml.ScalarNode, text: str, flow: bool) -> str:
     start, end = node.start_mark.index, node.end_mark.index
     raw = source[start:end]
     if node.style in ("|", ">"):
@@ -63,14 +66,15 @@ def _replaced(source: str, node: yaml.ScalarNode, text: str) -> str:
         head = head.replace(">", "|", 1)
         written = "\n".join([head, *(indent + line if line else "" for line in text.split("\n"))])
     else:
-        written = _scalar(text, node.style)
+        written = _scalar(text, node.style, flow)
     return source[:start] + written + source[end:]
 
 
-def _scalar(text: str, style: str | None) -> str:
+def _scalar(text: str, style: str | None, flow: bool) -> str:
     if style == "'" and "\n" not in text:
         return "'" + text.replace("'", "''") + "'"
-    if style is None and _reads(f"[{{a: {text}, b: 1}}]", [{"a": text, "b": 1}]) and _reads(f"a: {text}", {"a": text}):
+    around, meant = ("[{{a: {}, b: 1}}]", [{"a": text, "b": 1}]) if flow else ("a: {}", {"a": text})
+    if style is None and _reads(around.format(text), meant):
         return text
     return json.dumps(text, ensure_ascii=False)
 
