@@ -46,6 +46,7 @@ from bot.rasa import Rasa
 from bot.settings import Settings
 from bot.visits import Visits
 from bot.watch import Watch
+from channels.preview import previews
 from channels.telegram import Telegram
 from channels.webchat.channel import Webchat
 from channels.wechat.channel import WeChat
@@ -135,6 +136,7 @@ def assemble(settings: Settings) -> Bridge:
     desk = parts(
         database, bell, Users(database, settings.secret_key), taxonomy, queue, conversations, assignment,
         Search(database, bell), partial(records, systems), rasa.brief, files, now, settings.models,
+        previews=previews(),
     )  # fmt: skip
     return Bridge(
         settings, database, bell, systems, rasa, taxonomy, queue, conversations, tuple(channels),
@@ -157,7 +159,8 @@ def build(bridge: Bridge) -> FastAPI:
         search, policy = bridge.desk.search.run(), _apply_policy(bridge)
         others = Watch(bridge.conversations, bridge.bell).run()
         models = (follower.run() for follower in bridge.followers)
-        ours = (bridge.outbox.run(), bridge.rounds.run(), search, policy, notices, others, _recover(bridge))
+        edits = bridge.desk.answers.run()
+        ours = (bridge.outbox.run(), bridge.rounds.run(), search, policy, notices, edits, others, _recover(bridge))
         tasks = [asyncio.create_task(one) for one in (*ours, *models, *doors)]
         yield
         for task in reversed(tasks):

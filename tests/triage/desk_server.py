@@ -44,12 +44,12 @@ class FurnishedStage(Stage):
 class DeskServer:
     """Runs the stage on a thread of its own; `do` runs a scene there and returns what it returned."""
 
-    def __init__(self, url: str, models: Path = ROOT) -> None:
+    def __init__(self, url: str, models: Path = ROOT, **folders: Path) -> None:
         self.url = f"http://127.0.0.1:{(port := free_port())}"
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self.stage = self.do(self._set_up(url, models))
+        self.stage = self.do(self._set_up(url, models, **folders))
         self._server = uvicorn.Server(
             uvicorn.Config(self.stage.app, port=port, log_level="error", timeout_graceful_shutdown=1)
         )
@@ -59,8 +59,8 @@ class DeskServer:
             assert time.monotonic() < until and not self._serving.done(), "the desk did not start"
             time.sleep(0.02)
 
-    async def _set_up(self, url: str, models: Path) -> FurnishedStage:
-        stage = FurnishedStage(url, models)
+    async def _set_up(self, url: str, models: Path, **folders: Path) -> FurnishedStage:
+        stage = FurnishedStage(url, models, **folders)
         await stage.database.migrate()
         await stage.desk.writing.ensure_canned()
         stage.now = datetime.now(UTC)

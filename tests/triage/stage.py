@@ -15,6 +15,7 @@ from bot.conversation import Conversations
 from bot.database import Database
 from bot.files import Files
 from bot.message import Inbound
+from channels.preview import previews
 from models import ROOT
 from tests.fakes import ScriptedDialogue
 from triage.assignment import Assignment
@@ -50,7 +51,8 @@ class WordClassifier:
 
 
 class Stage:
-    def __init__(self, url: str, models: Path = ROOT) -> None:
+    def __init__(self, url: str, models: Path = ROOT, **folders: Path) -> None:
+        """`folders`: `nlu` and `dialogue` of the trainers' pages, instead of the project's own."""
         self.now = NOW
         self.database, self.bell = Database(url), Bell()
         self.places: dict[str, Place] = {}
@@ -68,7 +70,7 @@ class Stage:
         self.desk = parts(
             self.database, self.bell, self.users, taxonomy, self.queue, self.conversations, self.assignment,
             self.search, self._records, self._brief,
-            Files(Path("no-files"), "secret"), lambda: self.now, models,
+            Files(Path("no-files"), "secret"), lambda: self.now, models, previews=previews(), **folders,
         )  # fmt: skip
         self.app = FastAPI()
         desk_routes(self.app, self.desk)

@@ -11,8 +11,10 @@ from fastapi.routing import APIRoute
 from bot.bell import Bell
 from bot.conversation import Conversations
 from bot.database import Database
+from bot.dialogue import responses
 from bot.files import Files
 from models import ROOT
+from nlu_data import HERE
 from triage.assignment import Assignment
 from triage.board import Board
 from triage.bulk import Bulk
@@ -24,6 +26,8 @@ from triage.mass import Mass
 from triage.queue import TicketQueue
 from triage.search import Search
 from triage.taxonomy import Taxonomy
+from triage.trainer.answer_source import sources
+from triage.trainer.answers import Answers, Preview
 
 Records = Callable[[str], Awaitable[Mapping[str, Any]]]
 """From an account number to what the utility's systems know: balance, bills, outages. Raises for none of it: a system
@@ -56,17 +60,25 @@ class Parts:
     files: Files
     now: Callable[[], datetime]
     models: Path
+    nlu: Path
+    dialogue: Path
+    answers: Answers
 
 
 def parts(
     database: Database, bell: Bell, users: Users, taxonomy: Taxonomy, queue: TicketQueue, conversations: Conversations,
     assignment: Assignment, search: Search, records: Records, brief: Brief, files: Files,
-    now: Callable[[], datetime], models: Path = ROOT,
+    now: Callable[[], datetime], models: Path = ROOT, nlu: Path = HERE, dialogue: Path = responses.HERE,
+    previews: Mapping[str, Preview] | None = None,
 ) -> Parts:  # fmt: skip
-    """The rest follows from these; `models` holds the registries."""
+    """The rest follows from these; `models` holds the registries, `nlu` and `dialogue` the files that trainers change.
+
+    `previews` show a message as each channel would.
+    """
     audit = Audit(database)
     return Parts(
         database, bell, users, Access(users), audit, audited(audit), taxonomy, queue, conversations,
         Board(database, now, search), search, assignment, Mass(database, queue, bell, now),
         Bulk(database, queue, bell, now), Writing(database, bell, now), records, brief, files, now, models,
+        nlu, dialogue, Answers(database, sources(dialogue, nlu), previews or {}, now),
     )  # fmt: skip

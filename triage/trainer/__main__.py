@@ -11,13 +11,18 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import nlu_data
 from bot.database import Database
 from bot.settings import Settings, models_folder
 from models import NoModel, Registry
+from nlu_data import DataError
+from nlu_data.checks import label_of
 from nlu_data.names import names
+from nlu_data.writing import put
 from triage.calendar import SHANGHAI
-from triage.trainer import effect, promotion, report, shadow, steps
+from triage.trainer import effect, exchange, promotion, report, shadow, steps
 from triage.trainer.compare import view
+from triage.trainer.hygiene import checkup
 from triage.trainer.jobs import KINDS, STEPS, Busy, Jobs, NoJob, State
 from triage.trainer.promotion import Override, Worse
 from triage.trainer.report import NoReport
@@ -79,6 +84,29 @@ async def misses(days: int) -> None:
         print(f"  {names().intents.get(row['intent'], row['intent'])}  {row['turns']}  {row['misses']}")
 
 
+def hygiene() -> int:
+    """Tell what is wrong with the data; 1 if it stops a training."""
+    found = checkup()
+    print("\n".join(map(str, found.findings)) or "数据没有发现问题。")
+    return 1 if found.blocked else 0
+
+
+def take(format: str, file: Path, dry: bool) -> int:
+    """Read a file of another tool into the training files, or tell what would change; 2 for a file that is wrong."""
+    try:
+        written = put(exchange.parse(format, file.read_bytes(), file.name), datetime.now(UTC), dry=dry)
+    except (OSError, DataError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    for old, new in written.changed:
+        print(f"{old.place}：{label_of(old)} → {label_of(new)}：{new.text}")
+    for row in written.kept_out:
+        print(f"和测试句太像，不写入：{row.text}")
+    done = "将" if dry else "已"
+    print(f"{done}新增{len(written.added)}条，{done}改{len(written.changed)}条，{len(written.same)}条没有变化。")
+    return 0
+
+
 def parse(arguments: list[str]) -> argparse.Namespace:
     """The verbs."""
     parser = argparse.ArgumentParser(prog="python -m triage.trainer", description=__doc__)
@@ -97,6 +125,14 @@ def parse(arguments: list[str]) -> argparse.Namespace:
             one.add_argument("--why", default="")
             one.add_argument("--override", nargs=2, metavar=("PERSON", "REASON"), help="for a version that is refused")
     verbs.add_parser("rollback").add_argument("kind", choices=KINDS)
+    verbs.add_parser("hygiene", help="what is wrong with the data; exit code 1 if it stops a training")
+    leaving = verbs.add_parser("export", help="training rows to the standard output, for another tool")
+    leaving.add_argument("format", choices=exchange.FORMATS)
+    leaving.add_argument("rows", choices=("utterances", "complaints"))
+    coming = verbs.add_parser("import", help="rows of another tool into the training files")
+    coming.add_argument("format", choices=exchange.FORMATS)
+    coming.add_argument("file", type=Path)
+    coming.add_argument("--dry", action="store_true", help="only tell what would change")
     verbs.add_parser("effect").add_argument("--days", type=int, default=30)
     for verb in ("work", "shadow-work"):  # a job's own process
         work = verbs.add_parser(verb)
@@ -120,6 +156,17 @@ def main(arguments: list[str]) -> int:
             Registry(given.kind, root).path(given.version)
             versions = {"versions": {given.kind: given.version}}
             return follow(jobs, jobs.start(given.author, steps.plan("evaluate", [given.kind]), versions).id)
+        case "hygiene":
+            return hygiene()
+        case "export":
+            rows = nlu_data.utterances() if given.rows == "utterances" else nlu_data.complaints()
+            try:
+                sys.stdout.buffer.write(exchange.dump(given.format, list(rows)))
+            except DataError as error:
+                print(error, file=sys.stderr)
+                return 2
+        case "import":
+            return take(given.format, given.file, given.dry)
         case "jobs":
             for job in jobs.newest():
                 print(f"{job.id}  {job.state}  {job.author}  {job.why or '；'.join(job.notes)}")

@@ -13,9 +13,10 @@ from bot.database import Database
 from bot.dialogue import environment
 from bot.settings import Settings
 from models import NoModel, Registry
-from nlu_data import Complaint, DataError, Utterance, checks, writing
+from nlu_data import Complaint, DataError, Utterance, writing
 from triage.trainer import report
 from triage.trainer.compare import compare
+from triage.trainer.hygiene import checkup
 from triage.trainer.jobs import KINDS, Jobs, Refusal, Work
 from triage.trainer.labels import Accepted, accepted, settle
 from triage.trainer.report import NoReport, Report
@@ -104,7 +105,7 @@ def _row(one: Accepted) -> Utterance | Complaint:
 
 def hygiene() -> None:
     """Raises `Refusal` with what must be mended before the data can be learnt."""
-    wrong = [finding for finding in checks.problems() if finding.blocks]
+    wrong = [finding for finding in checkup().findings if finding.blocks]
     if wrong:
         more = f"……共{len(wrong)}处" if len(wrong) > 5 else ""
         raise Refusal(f"数据有问题，先改好再训练：{'；'.join(str(one) for one in wrong[:5])}{more}")
