@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,6 +17,8 @@ from bot.message import Attachment, Button, Card, Delivery, Inbound, Message, Re
 
 NUL_SHOWN = "\N{SYMBOL FOR NULL}"
 OFFERED_WITHIN = 30
+LONGEST_TITLE = 20
+_CHOICE = re.compile(r"(我?(选择?|要))?第?(?P<number>\d{1,2}|[一二两三四五六七八九十])(个|项|条)?(吧|呢)?[.。、!！]?")
 
 
 async def store(session: AsyncSession, bell: Bell, inbound: Inbound) -> Receipt:
@@ -175,8 +178,8 @@ async def _pressed(session: AsyncSession, conversation: int, inbound: Inbound, t
     if inbound.payload is not None:
         rows = await session.scalars(ours.order_by(MessageRow.seq.desc()).limit(OFFERED_WITHIN))
         return next((Button(**b) for buttons in rows for b in buttons if b["payload"] == inbound.payload), None)
-    number = unicodedata.normalize("NFKC", text).strip().rstrip(".。、")
-    if number.isdecimal() and len(number) <= 2:
+    said = unicodedata.normalize("NFKC", text).strip()
+    if len(said) <= LONGEST_TITLE:
         latest = (
             select(MessageRow)
             .where(
@@ -189,8 +192,19 @@ async def _pressed(session: AsyncSession, conversation: int, inbound: Inbound, t
         shown = list(await session.scalars(latest))
         turn = [row.buttons for row in shown if row.answers == shown[0].answers]
         buttons = next((offered for offered in turn if offered), [])
-        return Button(**buttons[int(number) - 1]) if 1 <= int(number) <= len(buttons) else None
+        place = _place(said, [button["title"] for button in buttons])
+        return Button(**buttons[place]) if place is not None else None
     return None
+
+
+def _place(said: str, titles: Sequence[str]) -> int | None:
+    """Which of the offered titles is meant by "2", "第二个", "选二" or its own words; None for anything else."""
+    if (found := _CHOICE.fullmatch(said)) is not None:
+        number = found["number"]
+        place = int(number) if number.isdecimal() else "一二三四五六七八九十".index(number.replace("两", "二")) + 1
+        return place - 1 if 1 <= place <= len(titles) else None
+    words = said.rstrip("。.!！")
+    return next((place for place, title in enumerate(titles) if title == words), None)
 
 
 async def _requeue(session: AsyncSession, bell: Bell, conversation: int) -> None:

@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -195,6 +196,23 @@ def test_a_typed_number_is_the_button_of_that_place(database_url: Url) -> None:
         assert stage.dialogue.payloads == [None, "/query_bill", None]
 
     run(database_url(), scene)
+
+
+@pytest.mark.parametrize(
+    ("words", "payload"),
+    [
+        *((words, "/query_bill") for words in ("1", "第一个", "第1个。", "一", "选一", "我要第一个吧", "查电费", "查电费。")),
+        *((words, None) for words in ("第二个", "十一", "1号", "一直没电", "13800138000", "查电费吗", "两个月没来电")),
+    ],
+)
+def test_an_offered_choice_may_be_said_in_words(tmp_path: Path, words: str, payload: str | None) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.say("选")
+        await stage.conversations.delivered(1, 99)
+        await stage.say(words)
+        assert stage.dialogue.payloads[-1] == payload
+
+    run(f"sqlite+aiosqlite:///{tmp_path / 'choice.db'}", scene)
 
 
 def test_a_button_is_found_by_its_place_however_old(database_url: Url) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from nlu_data.names import names
 from triage.assignment import Agent
 from triage.desk.access import COOKIE, SUPERVISORS, WORKERS
 from triage.desk.auth import LASTS, NotAllowed, Role, User
@@ -93,6 +94,7 @@ def people(parts: Parts) -> APIRouter:
             "csrf": users.csrf(user.login),
             "categories": {key: category.name for key, category in taxonomy.categories.items()},
             "teams": taxonomy.teams,
+            "intents": names().intents,
             "priorities": {key: promise.name for key, promise in taxonomy.priorities.items()},
         }
 

@@ -106,7 +106,7 @@ function brief(ticket) {
   pairs($("brief"), [
     ["转人工", ticket.brief.reason ? HANDOFFS[ticket.brief.reason] || ticket.brief.reason : "客户投诉立单"],
     ...(ticket.brief.tries ? [["没听懂", `${ticket.brief.tries}次`]] : []),
-    ...slots.map(([name, value]) => [SLOTS[name] || name, typeof value === "string" ? value : JSON.stringify(value)]),
+    ...slots.map(([name, value]) => [SLOTS[name] || name, typeof value === "string" ? desk.me.intents[value] || value : JSON.stringify(value)]),
   ]);
 }
 function why(ticket) {
