@@ -192,8 +192,8 @@ async def _pressed(session: AsyncSession, conversation: int, inbound: Inbound, t
         shown = list(await session.scalars(latest))
         turn = [row.buttons for row in shown if row.answers == shown[0].answers]
         buttons = next((offered for offered in turn if offered), [])
-        place = _place(said, [button["title"] for button in buttons])
-        return Button(**buttons[place]) if place is not None else None
+        meant = _place(said, [button["title"] for button in buttons])
+        return Button(**buttons[meant]) if meant is not None else None
     return None
 
 
