@@ -201,7 +201,7 @@ class ActionOutage(Action):
             self._say(asked, name, outage)
         if current is not None:
             self._say(asked, name, current)
-        elif not planned:
+        if not planned:
             asked.say("say_no_planned_outage", area=name, as_of=local(now))
 
     def _say(self, asked: Question, name: str, outage: Outage) -> None:

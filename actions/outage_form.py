@@ -110,9 +110,11 @@ class ValidateOutageForm(FormValidationAction):
     async def _known(
         self, dispatcher: CollectingDispatcher, tracker: Tracker, topic: str, area: Area, extent: str | None
     ) -> Events:
-        """The area is known; a report also needs to know how many are out, unless the outage is known already."""
+        """The area is known; a report asks how many are out, unless an outage or a report is known already."""
         found = _found(f"{area.area_id}|{area.name}", extent)
         if topic != "report_outage" or extent is not None:
+            return found
+        if await self._watch.reported(conversation(tracker), area.area_id) is not None:
             return found
         account_no = await self._verification.account(conversation(tracker))
         questions: dict[str, Awaitable[Any]] = {"outages": self._systems.outages(area.area_id)}
