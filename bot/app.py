@@ -156,12 +156,12 @@ def build(bridge: Bridge) -> FastAPI:
         await bridge.desk.writing.ensure_canned()
         doors = (channel.run(bridge.conversations.accept) for channel in bridge.channels)
         notices = rounds([alerts.look, watch.look])
-        search, policy = bridge.desk.search.run(), _apply_policy(bridge)
+        search, review, policy = bridge.desk.search.run(), bridge.desk.collecting.run(), _apply_policy(bridge)
         others = Watch(bridge.conversations, bridge.bell).run()
         models = (follower.run() for follower in bridge.followers)
         edits = bridge.desk.answers.run()
-        ours = (bridge.outbox.run(), bridge.rounds.run(), search, policy, notices, edits, others, _recover(bridge))
-        tasks = [asyncio.create_task(one) for one in (*ours, *models, *doors)]
+        ours = (bridge.outbox.run(), bridge.rounds.run(), search, review, policy, notices, edits, others)
+        tasks = [asyncio.create_task(one) for one in (*ours, _recover(bridge), *models, *doors)]
         yield
         for task in reversed(tasks):
             task.cancel()

@@ -97,6 +97,11 @@ class Intake:
         self._conversations = conversations
 
     @property
+    def classifier(self) -> Classifier:
+        """What sorts the tickets."""
+        return self._classifier
+
+    @property
     def conversations(self) -> Conversations:
         """The conversations the tickets are about."""
         assert self._conversations is not None, "attach() was not called"

@@ -28,6 +28,7 @@ from triage.search import Search
 from triage.taxonomy import Taxonomy
 from triage.trainer.answer_source import sources
 from triage.trainer.answers import Answers, Preview
+from triage.trainer.collecting import Collecting
 
 Records = Callable[[str], Awaitable[Mapping[str, Any]]]
 """From an account number to what the utility's systems know: balance, bills, outages. Raises for none of it: a system
@@ -55,6 +56,7 @@ class Parts:
     mass: Mass
     bulk: Bulk
     writing: Writing
+    collecting: Collecting
     records: Records
     brief: Brief
     files: Files
@@ -79,6 +81,7 @@ def parts(
     return Parts(
         database, bell, users, Access(users), audit, audited(audit), taxonomy, queue, conversations,
         Board(database, now, search), search, assignment, Mass(database, queue, bell, now),
-        Bulk(database, queue, bell, now), Writing(database, bell, now), records, brief, files, now, models,
+        Bulk(database, queue, bell, now), Writing(database, bell, now),
+        Collecting(database, queue.classifier, taxonomy, now), records, brief, files, now, models,
         nlu, dialogue, Answers(database, sources(dialogue, nlu), previews or {}, now),
     )  # fmt: skip

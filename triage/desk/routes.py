@@ -22,6 +22,7 @@ from triage.desk.tickets import tickets
 from triage.desk.together import together
 from triage.desk.training import training
 from triage.ticket import IllegalMove, NoTicket, StaleTicket, Unseen
+from triage.trainer.review import NoItem
 
 STATIC = Path(__file__).with_name("static")
 POLICY = (
@@ -51,6 +52,7 @@ def desk_routes(app: FastAPI, parts: Parts) -> None:
     app.add_exception_handler(IllegalMove, _answer(409))
     app.add_exception_handler(StaleTicket, _stale)
     app.add_exception_handler(Unseen, _unseen)
+    app.add_exception_handler(NoItem, _answer(404))
     app.add_exception_handler(RequestValidationError, _invalid)
 
 

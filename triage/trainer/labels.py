@@ -301,15 +301,18 @@ async def accepted(session: AsyncSession) -> list[Accepted]:
         text = _line(invent(text, item.id))
         if item.kind == Kind.TRIAGE:
             given, suggested = (label["category"], label["priority"]), item.suggestion
-            corrected = given != (suggested.get("model_category"), suggested.get("model_priority"))
+            read = tuple(suggested.get(f"model_{part}", suggested.get(part)) for part in ("category", "priority"))
+            corrected = given != read
             ready.append(
                 Accepted(item.id, item.version, Kind.TRIAGE, text, at, corrected, category=given[0], priority=given[1])
             )
             continue
         spans = tuple((one["entity"], one["start"], one["end"]) for one in label["entities"])
-        read = item.suggestion
-        before = tuple((one["entity"], one["start"], one["end"]) for one in read.get("entities") or ())
-        corrected = label["intent"] != read.get("intent") or spans != tuple(sorted(before, key=lambda one: one[1]))
+        said = item.suggestion
+        before = tuple((one["entity"], one["start"], one["end"]) for one in said.get("entities") or ())
+        corrected = label["intent"] != said.get("read", said.get("intent")) or spans != tuple(
+            sorted(before, key=lambda one: one[1])
+        )
         ready.append(Accepted(item.id, item.version, Kind.DIALOGUE, text, at, corrected, label["intent"], spans))
     return ready
 
