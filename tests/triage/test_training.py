@@ -1,5 +1,7 @@
+import asyncio
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 
 from models.encoder import Encoder, EncoderError
 from triage import training
-from triage.classifier import OnnxClassifier
+from triage.classifier import LiveClassifier, OnnxClassifier
 from triage.examples import Example, ExamplesError, clean
 from triage.measures import coverage, ece, measure, sure_from, urgent_from
 
@@ -46,6 +48,24 @@ def test_a_text_gets_the_same_answer_alone_and_in_any_batch(model: OnnxClassifie
     assert together[0].category == together[6].category == "outage"
     for prediction in together:
         assert abs(sum(prediction.probabilities.values()) - 1) < 1e-4
+
+
+def test_another_version_takes_over_in_place_and_a_broken_one_does_not(folder: Path, tmp_path: Path) -> None:
+    other, broken = tmp_path / "other", tmp_path / "broken"
+    for name in (other, broken):
+        shutil.copytree(folder, name)
+        card = json.loads((name / "card.json").read_text())
+        (name / "card.json").write_text(json.dumps({**card, "version": name.name}))
+    (broken / "model.onnx").write_bytes(b"torn")
+    live = LiveClassifier(folder)
+    first = live.classify(["停电了"])[0]
+    assert first.model == live.version != "other"
+    asyncio.run(live.load(other))
+    assert live.version == live.classify(["停电了"])[0].model == "other"
+    assert replace(live.classify(["停电了"])[0], model=first.model) == first
+    with pytest.raises(Exception, match=r"torn|broken|[Pp]rotobuf|INVALID"):
+        asyncio.run(live.load(broken))
+    assert asyncio.run(live.using()) == live.version == "other"
 
 
 def test_an_empty_text_is_nobodys_matter(model: OnnxClassifier) -> None:
