@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 from fastapi import FastAPI
 from prometheus_client import REGISTRY, generate_latest
@@ -40,7 +41,7 @@ from bot.database import Database
 from bot.dialogue import environment
 from bot.dialogue.responses import Responses
 from bot.files import Files
-from bot.follow import Follower
+from bot.follow import Follower, Live
 from bot.outbox import Outbox
 from bot.rasa import Rasa
 from bot.settings import Settings
@@ -110,7 +111,7 @@ def assemble(settings: Settings) -> Bridge:
     )
     rasa = Rasa(settings.dialogue_url)
     dialogue_models, triage_models = Registry("dialogue", settings.models), Registry("triage", settings.models)
-    classifier = LiveClassifier(triage_models.current())
+    classifier = _classifier(triage_models)
     taxonomy = Taxonomy.load()
     queue = TicketQueue(database, classifier, taxonomy, bell, now, partial(place, systems))
     dialogue: Dialogue = rasa
@@ -141,7 +142,7 @@ def assemble(settings: Settings) -> Bridge:
     return Bridge(
         settings, database, bell, systems, rasa, taxonomy, queue, conversations, tuple(channels),
         Outbox(database, channels, bell), files, desk, Rounds(database, queue, assignment, bell, now),
-        (Follower("dialogue", dialogue_models.current, rasa), Follower("triage", triage_models.current, classifier)),
+        (_follower(dialogue_models, rasa), _follower(triage_models, classifier)),
     )  # fmt: skip
 
 
@@ -188,6 +189,28 @@ def build(bridge: Bridge) -> FastAPI:
     app.include_router(delivery(bridge.desk, bridge.outbox))
     app.router.routes.extend(_health(bridge))
     return app
+
+
+def _classifier(registry: Registry) -> LiveClassifier:
+    """The current version's, or the one before where that is broken: better than no service."""
+    folder = registry.current()
+    try:
+        return LiveClassifier(folder)
+    except Exception:
+        before = _before(registry)
+        if before is None:
+            raise
+        log.exception("the triage model %s cannot be used, starting with %s", folder.name, before.name)
+        return LiveClassifier(before)
+
+
+def _follower(registry: Registry, live: Live) -> Follower:
+    return Follower(registry.kind, registry.current, partial(_before, registry), live)
+
+
+def _before(registry: Registry) -> Path | None:
+    version = registry.before()
+    return registry.path(version) if version is not None else None
 
 
 async def _apply_policy(bridge: Bridge) -> None:

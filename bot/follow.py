@@ -22,7 +22,7 @@ class Live(Protocol):
     """What uses a model and can take another."""
 
     async def using(self) -> str:
-        """The version in use; any exception means that it cannot be told now."""
+        """The version in use, "" for none; any exception means that it cannot be told now."""
         ...
 
     async def load(self, folder: Path) -> None:
@@ -33,12 +33,16 @@ class Live(Protocol):
 class Follower:
     """Keeps what uses a kind of model at the version that the registry names; any number of processes may follow."""
 
-    def __init__(self, kind: str, current: Callable[[], Path], live: Live) -> None:
-        """`current` gives the folder of the version that should be in use, or raises `LookupError`."""
+    def __init__(self, kind: str, current: Callable[[], Path], before: Callable[[], Path | None], live: Live) -> None:
+        """`current` gives the folder of the version that should be in use, or raises `LookupError`.
+
+        `before` gives that of the version before it, which is better than none.
+        """
         self.kind = kind
         self.version: str | None = None
         self.failure: str | None = None
         self._current = current
+        self._before = before
         self._live = live
         self._failed: tuple[str, float] = ("", 0.0)
 
@@ -75,7 +79,10 @@ class Follower:
         except Exception as error:
             _swaps.labels(self.kind, "failed").inc()
             self._failed, self.failure = (folder.name, time.monotonic()), f"{folder.name} cannot be used: {error}"[:300]
-            log.exception("the %s model %s cannot be used; %s stays", self.kind, folder.name, self.version)
+            log.exception("the %s model %s cannot be used; %s stays", self.kind, folder.name, self.version or "none")
+            if not self.version and (before := self._before()) is not None:
+                await self._live.load(before)
+                self.version = before.name
         else:
             _swaps.labels(self.kind, "done").inc()
             log.warning(

@@ -75,7 +75,7 @@ class Rasa:
         answer.raise_for_status()
 
     async def using(self) -> str:
-        """The version of the model that reads now; raises `httpx.HTTPError`, or `KeyError` without our door."""
+        """The version that reads now, "" for none; raises `httpx.HTTPError`, or `KeyError` without our door."""
         answer = await self._http.get("/webhooks/rest/")
         answer.raise_for_status()
         return str(answer.json()["model"])

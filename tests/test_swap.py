@@ -172,6 +172,22 @@ def test_a_message_is_read_again_by_the_version_that_read_it(stage: Stage) -> No
         asyncio.run(_again(stage, conversation, seq + 1))
 
 
+def test_a_restart_with_a_broken_version_goes_on_with_the_one_before(stage: Stage) -> None:
+    for kind in KINDS:
+        stage.registry(kind).promote("broken", "李")
+        stage.await_state(kind, lambda state: "broken" in (state["failure"] or ""))
+    stage.product.kill()
+    stage.product.sweep()
+    stage.product.start()
+    for kind in KINDS:
+        found = stage.state(kind)
+        assert found["version"] == "a" and "broken" in found["failure"]
+    bill(Customer(stage.product))
+    for kind in KINDS:
+        stage.registry(kind).rollback("李")
+        stage.await_state(kind, lambda state: state["failure"] is None)
+
+
 def test_a_service_killed_in_the_middle_comes_back_with_what_was_decided(stage: Stage) -> None:
     stage.registry("dialogue").promote("b", "李")
     time.sleep(1)

@@ -54,8 +54,8 @@ class Door(InputChannel):
 
 
 def version(agent: Agent) -> str:
-    """The version of the model that an agent holds."""
-    return str(agent.processor.model_path.parent.name)
+    """The version of the model that an agent holds, "" for none."""
+    return str(agent.processor.model_path.parent.name) if agent.is_ready() else ""
 
 
 def last_reading(tracker: DialogueStateTracker, message_id: str) -> dict[str, Any] | None:

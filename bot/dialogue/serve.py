@@ -27,7 +27,7 @@ async def load(model_path: str, endpoints: AvailableEndpoints, **_: Any) -> Agen
     """What `PUT /model` puts in use; raises `ErrorResponse` 400 when the file holds no usable model."""
     async with _loading:
         now = Sanic.get_app("rasa_server").ctx.agent
-        if str(now.processor.model_path) == model_path:
+        if now.is_ready() and str(now.processor.model_path) == model_path:
             return now
         try:
             new = await asyncio.to_thread(

@@ -32,7 +32,7 @@ class RememberingLive:
 class Scene:
     def __init__(self) -> None:
         self.live, self.current = RememberingLive(), "a"
-        self.follower = Follower("dialogue", self.pointed, self.live)
+        self.follower = Follower("dialogue", self.pointed, lambda: Path("a"), self.live)
 
     def pointed(self) -> Path:
         if not self.current:
@@ -72,6 +72,16 @@ def test_a_broken_version_changes_nothing_is_told_and_not_tried_all_the_time(mon
         s.live.broken = set()
         await s.follower.look()
         assert s.follower.version == "b" and s.follower.failure is None
+
+    play(scene)
+
+
+def test_the_version_before_is_better_than_none() -> None:
+    async def scene(s: Scene) -> None:
+        s.live.version, s.live.broken, s.current = "", {"b"}, "b"
+        await s.follower.look()
+        assert s.live.loaded == ["b", "a"] and s.follower.version == "a"
+        assert s.follower.failure == "b cannot be used: no model in it"
 
     play(scene)
 
