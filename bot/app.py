@@ -86,6 +86,7 @@ class Bridge:
     database: Database
     bell: Bell
     systems: Systems
+    verification: Verification
     rasa: Rasa
     taxonomy: Taxonomy
     queue: TicketQueue
@@ -113,7 +114,10 @@ def assemble(settings: Settings) -> Bridge:
     dialogue_models, triage_models = Registry("dialogue", settings.models), Registry("triage", settings.models)
     classifier = _classifier(triage_models)
     taxonomy = Taxonomy.load()
-    queue = TicketQueue(database, classifier, taxonomy, bell, now, partial(place, systems))
+    verification = Verification(database, systems, now)
+    queue = TicketQueue(
+        database, classifier, taxonomy, bell, now, partial(place, systems), verification.account
+    )  # fmt: skip
     dialogue: Dialogue = rasa
     carrier = Carrier(database)
     passive = Passive(carrier, bell) if settings.wechat and settings.wechat.passive_only else None
@@ -140,7 +144,7 @@ def assemble(settings: Settings) -> Bridge:
         previews=previews(),
     )  # fmt: skip
     return Bridge(
-        settings, database, bell, systems, rasa, taxonomy, queue, conversations, tuple(channels),
+        settings, database, bell, systems, verification, rasa, taxonomy, queue, conversations, tuple(channels),
         Outbox(database, channels, bell), files, desk, Rounds(database, queue, assignment, bell, now),
         (_follower(dialogue_models, rasa), _follower(triage_models, classifier)),
     )  # fmt: skip
@@ -173,12 +177,11 @@ def build(bridge: Bridge) -> FastAPI:
         await bridge.systems.close()
         await bridge.database.close()
 
-    verification = Verification(bridge.database, bridge.systems, now)
     sentences = Sentences(Responses())
     watch = OutageWatch(bridge.database, bridge.systems, bridge.conversations, sentences, now)
     alerts = Alerts(bridge.database, bridge.systems, bridge.conversations, sentences, now)
     actions = all_actions(
-        bridge.systems, verification, bridge.queue, watch, alerts, sentences, now, environment.HERE / "rules"
+        bridge.systems, bridge.verification, bridge.queue, watch, alerts, sentences, now, environment.HERE / "rules"
     )
     app = FastAPI(title="Dianqiao 电桥", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
     for channel in bridge.channels:

@@ -92,6 +92,17 @@ def test_an_agent_answers_in_the_customers_open_page(browser: Browser, product: 
     say(customer, "查电费", "户号")
 
 
+def test_a_handoff_brings_the_verified_account(browser: Browser, product: Product) -> None:
+    agent, customer = desk(browser, product), chat(browser, product)
+    say(customer, "想查一下电费", "户号")
+    say(customer, "3310000017", "后四位")
+    say(customer, "1580", "数据时间")
+    say(customer, "转人工", "工单号")
+    agent.locator("#list li", has_text="想查一下电费").click()
+    expect(agent.locator("#customer")).to_contain_text("33****0017", timeout=5_000)
+    expect(agent.locator("#customer .chart")).to_be_visible()
+
+
 def test_the_widget_embeds_in_a_foreign_page(browser: Browser, product: Product, tmp_path: Path) -> None:
     script = f'<script src="{product.url}/widget.js" defer></script>'
     (tmp_path / "index.html").write_text(f"<!doctype html><meta charset=utf-8><h1>别的网站</h1>{script}")

@@ -42,10 +42,17 @@ STATES: Mapping[Status, str] = {
 }
 
 Locate = Callable[[str], Awaitable[Place | None]]
+Verified = Callable[[int], Awaitable[str | None]]
+"""From a conversation to the account number its customer proved to hold 已核验户号, or None."""
 
 
 async def nowhere(account_no: str) -> Place | None:
     """A `Locate` that knows no place."""
+    return None
+
+
+async def nobody(conversation: int) -> str | None:
+    """A `Verified` that has verified nobody."""
     return None
 
 
@@ -80,6 +87,7 @@ class Intake:
         bell: Bell,
         clock: Callable[[], datetime],
         locate: Locate = nowhere,
+        verified: Verified = nobody,
     ) -> None:
         """`attach` must be called before use; `locate` finds the place on the grid of an account."""
         self._database = database
@@ -87,6 +95,7 @@ class Intake:
         self._taxonomy = taxonomy
         self._clock = clock
         self._locate = locate
+        self._verified = verified
         self._history = History(bell, clock)
         self._timing = Timing(taxonomy, PromiseBook.load(), clock)
         self._incidents = Incidents(clock)
@@ -253,8 +262,10 @@ class Intake:
         )
         prediction = (await asyncio.to_thread(self._classifier.classify, [said]))[0]
         decided = assess(prediction, said, Facts(handoff, contacts or 0), self._taxonomy, now)
+        account_no = account_no or await self._verified(conversation)
         row = await self._same_matter(session, conversation, decided, handoff)
         if row is not None:
+            row.account_no = row.account_no or account_no
             await self._repeat(session, row, seq, said, decided, handoff)
             return row, True
         row = self._row(conversation, seq, decided, said)

@@ -74,8 +74,9 @@ class Wall:
                 teams[row.team]["capacity"] += row.capacity
         total = {
             field: sum(one[field] for one in teams.values())
-            for field in ("waiting", "open", "at_risk", "breached", "online")
+            for field in ("waiting", "open", "at_risk", "breached")
         }
+        total["online"] = sum(agent["state"] == State.ONLINE for agent in agents)
         total["longest_wait_seconds"] = max((one["longest_wait_seconds"] for one in teams.values()), default=0)
         return {"at": now.isoformat(), **total, "teams": teams, "agents": agents}
 
