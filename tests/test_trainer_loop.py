@@ -119,6 +119,28 @@ def train(page: Page) -> str:
     return row.locator("td").first.inner_text().strip()
 
 
+def shadowed(page: Page, browser: Browser, product: Product, version: str) -> None:
+    """The candidate reads along without answering, and the page shows where it reads otherwise."""
+    page.click("#page-models")
+    page.locator("#shadow").get_by_text("让候选版本旁听").click()
+    page.select_option("#ask select", f"dialogue/{version}")
+    page.click("#ask-agree")
+    expect(page.locator("#shadow")).to_contain_text("正在旁听")
+    for _ in range(20):
+        assert NOT_UNDERSTOOD in heard(browser, product, SAID)
+        page.reload()
+        expect(page.locator("#shadow .small").first).to_be_visible()
+        if page.locator("#shadow summary").count():
+            break
+        time.sleep(3)
+    page.locator("#shadow summary").click()
+    row = page.locator("#shadow tr", has_text=SAID).first
+    expect(row).to_contain_text("没听懂")
+    expect(row).to_contain_text("开发票")
+    page.locator("#shadow").get_by_text("停止旁听").click()
+    expect(page.locator("#shadow")).not_to_contain_text("正在旁听")
+
+
 def test_from_a_misunderstood_message_to_a_better_model_and_back(
     browser: Browser, product: Product, tree: Path
 ) -> None:
@@ -128,6 +150,7 @@ def test_from_a_misunderstood_message_to_a_better_model_and_back(
     version = train(page)
     kept = [json.loads(line) for line in (tree / "nlu_data" / "regressions.jsonl").read_text("utf-8").splitlines()]
     assert (kept[-1]["text"], kept[-1]["intent"]) == (SAID, MEANT)
+    shadowed(page, browser, product, version)
     row = page.locator("#kind-dialogue tr", has_text=version)
     row.get_by_text("看报告和比较").click()
     expect(page.locator(".verdict")).to_contain_text("可以上线")
