@@ -12,6 +12,7 @@ import statistics
 import tempfile
 import time
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -37,15 +38,16 @@ LOST_AFTER = 10.0
 
 @dataclass
 class Turns:
-    """Seconds of every answered turn, and how many were not answered with the bill."""
+    """Seconds of every turn that was answered with the bill, what else was answered, and how many got no answer."""
 
     seconds: list[float] = field(default_factory=list)
+    others: Counter[str] = field(default_factory=Counter)
     dropped: int = 0
 
-    def told(self) -> dict[str, float]:
+    def told(self) -> dict[str, Any]:
         """Percentiles in ms."""
         return {
-            "turns": len(self.seconds), "dropped": self.dropped,
+            "turns": len(self.seconds), "dropped": self.dropped, "other_answers": dict(self.others),
             "p50_ms": round(statistics.median(self.seconds) * 1000, 1),
             "p95_ms": round(statistics.quantiles(self.seconds, n=20)[-1] * 1000, 1),
         }  # fmt: skip
@@ -89,13 +91,14 @@ async def during(url: str, work: Callable[[], Awaitable[Any]]) -> tuple[Turns, A
         while not over.is_set():
             begun = time.perf_counter()
             try:
-                right = "数据时间" in await customer.ask(QUESTION)
+                answer = await customer.ask(QUESTION)
             except TimeoutError:
-                right = False
-            if right:
-                turns.seconds.append(time.perf_counter() - begun)
-            else:
                 turns.dropped += 1
+            else:
+                if "数据时间" in answer:
+                    turns.seconds.append(time.perf_counter() - begun)
+                else:
+                    turns.others[answer[:40]] += 1
             await asyncio.sleep(max(0.0, PAUSE - (time.perf_counter() - begun)))
 
     talks = [asyncio.create_task(talk(one, number * PAUSE / CUSTOMERS)) for number, one in enumerate(customers)]
