@@ -27,8 +27,8 @@ from nlu_data import Utterance, writing
 from tests.product import PASSWORD, Product, own_tree
 from triage import training
 
-CUSTOMERS = 6
-PAUSE = 0.75
+CUSTOMERS = 8
+PAUSE = 1.25  # a customer may send 60 messages a minute
 QUIET = 60.0
 SWAPS = 3
 ACCOUNT = ("3310000017", "1580")
