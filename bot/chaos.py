@@ -136,7 +136,7 @@ async def chaos(seconds: float = 30, seed: int = 1) -> Verdict:
         service = Service(folder, settings)
         wechat, telegram = platforms(service.url, settings)
         servers = [
-            uvicorn.Server(uvicorn.Config(app, port=ports[name], log_level="error", lifespan="off"))
+            uvicorn.Server(uvicorn.Config(app, port=ports[name], log_level="critical", lifespan="off"))
             for name, app in (("wechat", wechat.app()), ("telegram", telegram.app()))
         ]
         tasks = [asyncio.create_task(rasa.run()), *(asyncio.create_task(server.serve()) for server in servers)]

@@ -70,8 +70,8 @@ class Timing:
         for clock in clocks:
             if clock.met_at is None and clock.running_since is None:
                 self._clocks.resume(clock, now)
-                if clock.told_due is not None:
-                    # the time told before the pause is looked at again
+                if clock.told_due is not None and clock.due_at is not None and _moved(clock, clock.due_at):
+                    # the customer hears the time that the pause made of theirs
                     clock.apologise_at = min(clock.apologise_at or now, now)
         answering = any(clock.kind in RESPONSES and clock.met_at is None for clock in clocks)
         if not answering:
@@ -217,3 +217,9 @@ def tell(clock: ClockRow, due: datetime, now: datetime) -> None:
     """Note the time the customer was told, and when an apology must go out if it cannot be kept."""
     clock.told_due = due
     clock.apologise_at = due - max(timedelta(), due - now) * APOLOGISE_LEFT
+
+
+def _moved(clock: ClockRow, due: datetime) -> bool:
+    """Whether a pause moved the time by enough to speak of: a tenth of the clock, and not less than a minute."""
+    assert clock.told_due is not None
+    return due - clock.told_due > max(timedelta(minutes=1), timedelta(seconds=clock.target) / 10)

@@ -49,6 +49,22 @@ def test_a_pause_moves_the_told_time_without_an_apology(database_url: Url) -> No
     run(database_url(), scene)
 
 
+def test_a_quick_answer_moves_nothing_and_apologises_for_nothing(database_url: Url) -> None:
+    """Whoever answers within seconds, or outside working hours, is not told of another time."""
+
+    async def scene(stage: Stage) -> None:
+        conversation = await stage.hand_off("a", "电表走得太快")
+        await stage.queue.claim(1, "li")
+        for wait in (timedelta(seconds=5), timedelta(minutes=3)):
+            await stage.queue.reply(1, "li", "请提供户号")
+            stage.now += wait
+            await stage.say("a", f"3310000017 {wait}")
+            assert await stage.rounds.apologise() == 0
+        assert not any("抱歉" in text or "顺延" in text for text in await stage.texts(conversation))
+
+    run(database_url(), scene)
+
+
 def test_warnings_come_at_half_four_fifths_and_the_end(database_url: Url) -> None:
     async def scene(stage: Stage) -> None:
         await stage.hand_off("a", "电表走得太快")
