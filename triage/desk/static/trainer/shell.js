@@ -47,10 +47,11 @@ export function broken(why, again) {
   made.append(element("p", "wrong", why), button("再试一次", "quiet", again));
   return made;
 }
+const SIGNS = { ArrowLeft: "←", ArrowRight: "→" };
 function help() {
   const common = [["[ ]", "上一页、下一页"], ["?", "快捷键"]];
   const rows = [...(shown?.keys || []), ...(shown?.more || []), ...common];
-  $("help-list").replaceChildren(...rows.flatMap(([key, name]) => { const term = element("dt"); term.append(element("kbd", "", key)); return [term, element("dd", "", name)]; }));
+  $("help-list").replaceChildren(...rows.flatMap(([key, name]) => { const term = element("dt"); term.append(element("kbd", "", SIGNS[key] || key)); return [term, element("dd", "", name)]; }));
   $("help").showModal();
 }
 function beside(step) {
