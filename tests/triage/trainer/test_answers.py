@@ -33,9 +33,7 @@ class Stage:
             shutil.copytree(HERE / folder, root / "dialogue" / folder, dirs_exist_ok=True)
         shutil.copytree(nlu_data.HERE / "lookups", root / "nlu" / "lookups", dirs_exist_ok=True)
         self.database = Database(url)
-        self.answers = Answers(
-            self.database, sources(root / "dialogue", root / "nlu"), previews(), lambda: self.now
-        )
+        self.answers = Answers(self.database, sources(root / "dialogue", root / "nlu"), previews(), lambda: self.now)
 
     def entry(self, name: str = NAME) -> dict[str, Any]:
         return dict(self.answers.entry("response", name) or {})

@@ -66,4 +66,3 @@ def test_an_honest_model_has_no_gap_and_a_boaster_has_one() -> None:
     boaster = [Row(row.text, row.wanted, row.read, 0.99) for row in honest]
     assert isclose(calibration(honest)["ece"], 0, abs_tol=1e-9)
     assert isclose(calibration(boaster)["ece"], 0.29, abs_tol=1e-9)
-

@@ -74,9 +74,7 @@ def test_settled_labels_go_into_the_files_once_and_become_regressions(
     run(database_url(), scene)
 
 
-def test_a_sentence_of_the_frozen_set_is_settled_but_not_learnt(
-    database_url: Url, tmp_path: Path, data: Path
-) -> None:
+def test_a_sentence_of_the_frozen_set_is_settled_but_not_learnt(database_url: Url, tmp_path: Path, data: Path) -> None:
     frozen = next(row for row in nlu_data.utterances(data / "frozen" / "intents.yml") if len(row.plain) > 8)
 
     async def scene(stage: Stage) -> None:

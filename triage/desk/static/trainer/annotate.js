@@ -58,7 +58,7 @@ function draw(found, kept = null) {
   root.querySelector(".sentence")?.focus({ preventScroll: true });
 }
 function head() {
-  const made = element("div", "head"), pace = done ? `，每小时约${Math.round(done * 3600000 / (Date.now() - began))}条` : "";
+  const made = element("div", "head"), pace = done >= 5 ? `，每小时约${Math.round(done * 3600000 / (Date.now() - began))}条` : "";
   made.append(element("h1", "", "标注"), element("span", "chip", `${KINDS[item.kind]}，${STATES[item.status]}`), element("span", "small", `值 ${item.value.toFixed(1)}`), element("span", "grow"), element("span", "small", `本次已标${done}条${pace}`));
   return made;
 }
