@@ -35,7 +35,7 @@ def utterances(source: Path = HERE / "intents") -> Iterator[Utterance]:
     Raises `DataError` for an intent or entity outside `taxonomy.md`, or stray brackets.
     """
     for file in sorted(source.glob("*.yml")) if source.is_dir() else [source]:
-        yield from TopicFile(file.name, file.read_bytes().decode("utf-8")).rows()
+        yield from TopicFile(file.name, file.read_bytes().decode("utf-8")).read
 
 
 def complaints(*files: Path) -> Iterator[Complaint]:

@@ -66,7 +66,7 @@ def spoken(root: Path) -> list[Finding]:
         *(finding for rows in (training, *frozen.values()) for finding in misaligned(rows)),
         *too_few(training),
         *too_few_frozen(frozen["intents.yml"]),
-        *(finding for rows in frozen.values() for finding in too_near(training, rows)),
+        *too_near(training, [row for rows in frozen.values() for row in rows]),
     ]
 
 

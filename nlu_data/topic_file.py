@@ -11,6 +11,7 @@ import yaml
 from nlu_data.rows import DataError, Utterance, check
 
 HEAD = 'version: "3.1"\nnlu:\n'
+FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 OTHER_BLOCKS = {"synonym", "regex", "lookup"}
 _LINE = re.compile(r".*?(?:\r\n|[\n\r\x85\u2028\u2029]|\Z)", re.DOTALL)
 
@@ -33,7 +34,7 @@ class TopicFile:
         self.name = name
         self._end = "\r\n" if "\r\n" in text else "\n"
         self._pieces = self._cut(text)
-        list(self.rows())
+        self.read = list(self.rows())
 
     @property
     def text(self) -> str:
@@ -115,7 +116,7 @@ class TopicFile:
     def _intents(self, text: str) -> Iterator[tuple[str, int]]:
         """Each block's intent and the index of the line after its `examples: |`."""
         try:
-            root = yaml.compose(text, Loader=yaml.SafeLoader)
+            root = yaml.compose(text, Loader=FAST)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = f":{mark.line + 1}" if mark is not None else ""

@@ -98,7 +98,7 @@ class _Edits:
         for topic in TOPICS:
             file = self._root / "intents" / f"{topic}.yml"
             self._topics[file] = TopicFile(file.name, change.read(file))
-        self._known = {row.plain: row for topic in self._topics.values() for row in topic.rows()}
+        self._known = {row.plain: row for topic in self._topics.values() for row in topic.read}
         files = sorted((self._root / "complaints").glob("*.jsonl"))
         self._complaints = {row.text: (file, row) for file in files for row in complaints(file)}
 

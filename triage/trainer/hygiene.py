@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 import nlu_data
-from bot.dialogue.responses import FOLDERS, Responses
+from bot.dialogue.responses import FAST, FOLDERS, Responses
 from bot.settings import ROOT
 from nlu_data import checks
 from nlu_data.checks import Finding
@@ -134,4 +134,4 @@ def _file(name: str, folders: tuple[Path, ...]) -> str:
 
 
 def _yaml(file: Path) -> dict[str, Any]:
-    return yaml.safe_load(file.read_text("utf-8")) or {}
+    return yaml.load(file.read_text("utf-8"), FAST) or {}
