@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import getpass
 import json
+import re
 import sys
 import time
 from datetime import UTC, datetime, timedelta
@@ -24,8 +25,10 @@ from triage.trainer import effect, exchange, promotion, report, shadow, steps
 from triage.trainer.compare import view
 from triage.trainer.hygiene import checkup
 from triage.trainer.jobs import KINDS, STEPS, Busy, Jobs, NoJob, State
+from triage.trainer.labels import Labels
 from triage.trainer.promotion import Override, Worse
 from triage.trainer.report import NoReport
+from triage.trainer.review import Review, ReviewError, Wanted
 
 
 def follow(jobs: Jobs, id: str) -> int:
@@ -84,6 +87,36 @@ async def misses(days: int) -> None:
         print(f"  {names().intents.get(row['intent'], row['intent'])}  {row['turns']}  {row['misses']}")
 
 
+async def listed(count: int, author: str) -> None:
+    """What `author` can label now, most worth a look first: number, value, what was said and why it is there."""
+    database = Database(Settings.read().database_url)
+    try:
+        await database.migrate()
+        rows, _ = await Review(database).page(Wanted(reader=author), None, count)
+    finally:
+        await database.close()
+    for row in rows:
+        read = row.suggestion.get("intent") or f"{row.suggestion['category']} {row.suggestion['priority']}"
+        print(f"{row.id}  {row.value:.1f}  {row.text}  [{read}]  {'；'.join(one['words'] for one in row.reasons)}")
+
+
+async def label(given: argparse.Namespace) -> None:
+    """Label one item; entities are given as name:start-end, in characters of what the list shows."""
+    spans = [re.fullmatch(r"(\w+):(\d+)-(\d+)", one) for one in given.entity]
+    if not all(spans):
+        raise ValueError("an entity is name:start-end, such as month:0-3")
+    entities = [{"entity": one[1], "start": int(one[2]), "end": int(one[3])} for one in spans if one]
+    said = {"intent": given.intent, "entities": entities, "category": given.category, "priority": given.priority}
+    database = Database(Settings.read().database_url)
+    try:
+        await database.migrate()
+        item = await Review(database).item(given.item)
+        saved = await Labels(database, lambda: datetime.now(UTC)).label(item.id, given.author, said, item.version)
+    finally:
+        await database.close()
+    print(f"第{saved.id}条：{saved.status}")
+
+
 def hygiene() -> int:
     """Tell what is wrong with the data; 1 if it stops a training."""
     found = checkup()
@@ -125,6 +158,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
             one.add_argument("--why", default="")
             one.add_argument("--override", nargs=2, metavar=("PERSON", "REASON"), help="for a version that is refused")
     verbs.add_parser("rollback").add_argument("kind", choices=KINDS)
+    verbs.add_parser("review", help="what likely went wrong").add_argument("--count", type=int, default=50)
+    labelling = verbs.add_parser("label", help="say what an item of the review list means")
+    labelling.add_argument("item", type=int)
+    labelling.add_argument("--intent")
+    labelling.add_argument("--entity", action="append", default=[], metavar="NAME:START-END")
+    labelling.add_argument("--category")
+    labelling.add_argument("--priority")
     verbs.add_parser("hygiene", help="what is wrong with the data; exit code 1 if it stops a training")
     leaving = verbs.add_parser("export", help="training rows to the standard output, for another tool")
     leaving.add_argument("format", choices=exchange.FORMATS)
@@ -156,6 +196,10 @@ def main(arguments: list[str]) -> int:
             Registry(given.kind, root).path(given.version)
             versions = {"versions": {given.kind: given.version}}
             return follow(jobs, jobs.start(given.author, steps.plan("evaluate", [given.kind]), versions).id)
+        case "review":
+            asyncio.run(listed(given.count, given.author))
+        case "label":
+            asyncio.run(label(given))
         case "hygiene":
             return hygiene()
         case "export":
@@ -195,6 +239,6 @@ def main(arguments: list[str]) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except (Busy, NoJob, NoModel, NoReport, Worse, ValueError) as error:
+    except (Busy, NoJob, NoModel, NoReport, ReviewError, Worse, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
