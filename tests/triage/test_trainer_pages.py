@@ -111,7 +111,7 @@ def test_the_list_says_why_filters_and_opens(browser: Browser, served: DeskServe
     expect(rows).to_contain_text("表走得快")
     page.locator("#review-counts button", has_text="全部").click()
     expect(rows).to_have_count(3)
-    page.locator("h1").click()
+    page.locator("#review h1").click()
     page.keyboard.press("j")
     page.keyboard.press("j")
     page.keyboard.press("Enter")
