@@ -41,7 +41,7 @@ function draw() {
   };
   chips.append(...Object.entries(GROUPS).map(([name, title]) => { const made = button(title, "", () => { wanted.group = name; show(); }); made.dataset.group = name; return made; }));
   find.oninput = () => { wanted.text = find.value.trim(); show(); };
-  const bar = element("div", "finder");
+  const bar = element("div", "seek");
   bar.append(chips, find, add);
   page.replaceChildren(element("h1", "", "答案"), waiting(), bar, rows);
   show();

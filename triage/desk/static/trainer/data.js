@@ -118,7 +118,7 @@ async function preview(file, shown, formats) {
 }
 function group(title, count, rows, label) {
   if (!count) return [];
-  const made = element("details"), lines = element("ul", "rows");
+  const made = element("details"), lines = element("ul", "lines");
   made.open = count <= 10;
   made.append(element("summary", "", `${title} ${count}条`), lines);
   lines.append(...rows.map((row) => { const line = element("li", "", row.text); line.append(" ", element("span", "chip", label(row))); return line; }));
