@@ -180,7 +180,7 @@ async def storm(platform: TelegramPlatform, port: int) -> dict[str, Any]:
             await asyncio.sleep(0.02)
     heard = 0
     quiet_since = time.monotonic()
-    while time.monotonic() - quiet_since < 5:
+    while time.monotonic() - quiet_since < (5 if heard else 30):
         now = sum(len(platform.heard(f"c{who}")) for who in range(STORM_CUSTOMERS))
         if now != heard:
             heard, quiet_since = now, time.monotonic()
@@ -203,7 +203,7 @@ async def storms(folder: Path) -> dict[str, Any]:
     credentials.write_text(
         yaml.safe_dump(
             {
-                "rest": None,
+                "bot.dialogue.door.Door": None,
                 "local_telegram.LocalTelegram": {
                     "access_token": token,
                     "verify": "dianqiao_bot",
