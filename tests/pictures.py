@@ -85,7 +85,8 @@ def trainer(browser: Browser, product: Product) -> None:
     page = enter(browser, product, "/desk/trainer")
     for name in TRAINER:
         page.evaluate(f"location.hash = '{name}'")
-        page.wait_for_timeout(2500)
+        page.get_by_text("正在读取").first.wait_for(state="detached", timeout=60_000)
+        page.wait_for_timeout(1000)
         page.screenshot(path=DOCS / f"trainer-{name}.png")
 
 

@@ -148,7 +148,7 @@ class Collecting:
         )
         found: defaultdict[int, list[Heard]] = defaultdict(list)
         for row, text, payload in rows:
-            if payload is None and row.text_key and text_key(text) == row.text_key:
+            if payload is None and _words(row.text_key) and text_key(text) == row.text_key:
                 found[row.conversation_id].append(Heard(row, text))
         return found
 
@@ -271,3 +271,8 @@ def _add_reason(reasons: list[dict[str, Any]], one: Finding) -> None:
         known.update(points=one.points, words=one.words)
     if place not in known["places"]:
         known["places"] = [*known["places"], place][-PLACES:]
+
+
+def _words(key: str) -> bool:
+    """Whether a key says anything: a bare number is an account, an ending or a choice, and the form's matter."""
+    return not key.isdigit() and key != ""
