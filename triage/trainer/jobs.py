@@ -222,7 +222,7 @@ class Jobs:
     @contextmanager
     def working(self, id: str) -> Iterator[Work]:
         """The job's own process does its work inside; what is raised there becomes the job's end."""
-        _stand_back()
+        os.nice(19)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what is half made goes on the way out
         work = Work(self._load(id), self._save, self.part(id))
         state, why = State.DONE, ""
@@ -337,11 +337,3 @@ class Work:
     def _change(self, **changes: Any) -> None:
         self.job = replace(self.job, **changes)
         self._save(self.job)
-
-
-def _stand_back() -> None:
-    """Run when nothing else wants the processor: the lowest niceness still takes turns from customers."""
-    os.nice(19)
-    if sys.platform == "linux":
-        with suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
