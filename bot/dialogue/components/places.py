@@ -6,7 +6,9 @@ Labels are B-/I- and O for `area` and `city`; everything that has a form is foun
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 
 import pycrfsuite
@@ -16,34 +18,37 @@ from bot.dialogue.components.text import Lexicon, place_words
 
 PLACES = ("area", "city")
 ROUNDS = 60
-COPIES = 3
+COPIES = 5
 _ENDS = frozenset(
-    "区县旗市镇乡村寨街道路巷弄里胡同坊园苑庄城湾厦场楼栋幢座号期社组户屯营店铺塘桥口坝坪岭山湖河港岛洲墩圩集埠"
+    "区县旗市镇乡村寨街道路巷弄里胡同坊园苑庄城湾厦场楼栋幢座号期社组户屯营店铺塘桥口坝坪岭山湖河港岛洲墩圩集埠队室院"
 )
-_HOUSES = ("栋", "幢", "座", "号楼", "号", "组", "社", "单元")
+_HOUSES = ("栋", "幢", "座", "号楼", "号", "组", "社", "队", "单元", "号院", "弄")
 _FIRST = "金银东西南北新安永和平兴福龙凤石白青红黄双三五大小长高上下杨李王张陈罗周马桃柳梅竹松桂荷莲清碧翠云"
 _SECOND = "山水河湖江溪泉塘桥门阳华源丰乐安宁康泰祥瑞田坝坪湾口岭林园庭景家庄屋台星光明胜利民主义仁"
+_WORDS = (
+    "阳光 和平 幸福 安居 建设 团结 民主 胜利 光明 朝阳 东方 长江 黄河 长城 北京 南京 解放 人民 中山 文化 "
+    "体育 工业 科技 学府 书香 梧桐 银杏 玫瑰 牡丹 紫藤 丁香 百合 芙蓉 海棠 樱花 枫叶 翡翠 水晶 明珠 珍珠 "
+    "锦绣 富贵 吉祥 如意 祥和 平安 健康 温馨 世纪 时代 未来 星河 银河 月亮 彩虹 滨江 滨河 临湖 观澜 听涛 "
+    "望海 御景 帝景 豪庭 名门 公园 森林 绿洲 绿地 万科 保利 碧桂 恒大 城南 城北 城东 河西 桥头 火车站 老街"
+).split()
 _KINDS = (
-    "路",
-    "街",
-    "村",
-    "镇",
-    "小区",
-    "花园",
-    "苑",
-    "街道",
-    "新村",
-    "家园",
-    "巷",
-    "乡",
-    "公寓",
-    "国际",
-    "广场",
-    "社区",
-    "府",
-    "湾",
-    "",
+    *("路", "街", "村", "镇", "小区", "花园", "苑", "街道", "新村", "家园", "巷", "乡", "公寓", "国际", "广场"),
+    *("社区", "府", "湾", "大道", "小学", "中学", "医院", "菜市场", "工业园", "车站", "雅苑", "新城", "名邸", "里"),
+    *("小区", "花园", "苑", "村", "路", "街", ""),
 )
+
+_NAMED = re.compile(
+    "小区|花园|新村|家园|社区|公寓|(?<![农全山])村(?!民|里人|官)|(?<!文)苑|大道|街道(?!办)"
+    "|(?<=[一-龥])(?<![城乡])镇(?!上|里)"
+)
+_NAME = re.compile(
+    "(?!.*(?:我们|你们|他们|咱们?|俺们?|这个|那个|这里|那里|哪个|整个|全部|隔壁|旁边|对面|什么|没有|停电|来电|附近|一个|同个|新建|老旧"
+    "|所有"
+    "|[的了吗呢吧啊在是有没住问被把给跟们这那哪每各几某全整我你他她它您电个座条本该咱俺阿哋系呢嗰成]))[一-龥]{2,3}"
+)
+_N = r"(?:\d{1,4}|[一二三四五六七八九十]{1,3})"
+_HOUSE = re.compile(rf"(?:{_N}(?:号楼|号院|栋|幢|座|单元|组|社|队|弄|期|号(?![线杆停会要])))+(?:\d{{3,4}}室?)?(?!\d)")
+_BESIDE = re.compile("(?<=.{2})(?:楼道|这[几一边].*|那[几一边个户家].*|[后前]面.*|(?<=村)[口头])$")
 
 
 class Places:
@@ -61,7 +66,30 @@ class Places:
             return []
         labels = self._tagger.tag(features(text, formed, self._lexicon))
         taken = {i for one in formed for i in range(one.start, one.end)}
-        return [one for one in spans(labels) if not taken.intersection(range(one.start, one.end))]
+        found = [one for one in spans(labels) if not taken.intersection(range(one.start, one.end))]
+        found = [_mended(text, one) if one.entity == "area" else one for one in found]
+        taken.update(i for one in found for i in range(one.start, one.end))
+        return [*found, *(one for one in self._named(text) if not taken.intersection(range(one.start, one.end)))]
+
+    def _named(self, text: str) -> Iterator[Found]:
+        """Areas that end as areas do and begin where a word begins: what the model overlooks of names it never saw."""
+        begins = {0, *accumulate(len(word) for word in self._lexicon.words(text))}
+        for kind in _NAMED.finditer(text):
+            starts = [at for at in range(max(0, kind.start() - 3), kind.start() - 1) if at in begins]
+            whole = next((at for at in starts if _NAME.fullmatch(text, at, kind.start())), None)
+            if whole is not None:
+                yield _mended(text, Found(whole, kind.end(), "area"))
+
+
+def _mended(text: str, one: Found) -> Found:
+    """The area with its house, entrance and room, without what only stands beside it."""
+    end = one.end
+    if beside := _BESIDE.search(text, one.start, end):
+        end = beside.start()
+    elif house := _HOUSE.match(text, end):
+        end = house.end()
+    start = one.start + (text[one.start] in "喂在住离到" and end - one.start > 3)
+    return Found(start, end, one.entity)
 
 
 def train(sentences: Iterable[tuple[str, Sequence[Found]]], file: Path, seed: int, lexicon: Lexicon) -> None:
@@ -124,7 +152,7 @@ def spans(labels: Sequence[str]) -> list[Found]:
 
 
 def varied(sentences: list[tuple[str, Sequence[Found]]], seed: int, lexicon: Lexicon) -> list[tuple[str, list[Found]]]:
-    """The sentences, and `COPIES` of each that names a place with other places in it."""
+    """The sentences; `COPIES` of each that names a place, with other places in it."""
     dice = random.Random(seed)
     known = [text[one.start : one.end] for text, places in sentences for one in places if one.entity == "area"]
     cities, districts, words = sorted(lexicon.cities), sorted(lexicon.districts), sorted(place_words() - lexicon.cities)
@@ -145,15 +173,26 @@ def varied(sentences: list[tuple[str, Sequence[Found]]], seed: int, lexicon: Lex
 
 def _name(dice: random.Random, known: Sequence[str], words: Sequence[str], districts: Sequence[str]) -> str:
     chance = dice.random()
-    if chance < 0.35:
+    if chance < 0.25:
         return dice.choice(known)
-    if chance < 0.5:
+    if chance < 0.35:
         return dice.choice(words)
-    name = dice.choice(districts) if dice.random() < 0.35 else ""
-    name += dice.choice(_FIRST) + dice.choice(_SECOND) + dice.choice(_KINDS)
-    if dice.random() < 0.35:
-        name += dice.choice((str(dice.randint(1, 30)), dice.choice("一二三四五六七八九"))) + dice.choice(_HOUSES)
+    name = dice.choice(districts) if dice.random() < 0.3 else ""
+    name += dice.choice(_FIRST) + dice.choice(_SECOND) if dice.random() < 0.5 else dice.choice(_WORDS)
+    name += dice.choice(_KINDS)
+    if dice.random() < 0.3:
+        name += _number(dice) + dice.choice(_HOUSES)
+        if dice.random() < 0.3:
+            name += _number(dice) + dice.choice(("单元", "栋", "号"))
+        if dice.random() < 0.2:
+            name += f"{dice.randint(1, 18)}0{dice.randint(1, 4)}" + dice.choice(("", "室"))
+    elif dice.random() < 0.15:
+        name += dice.choice(("南区", "北区", "东区", "二期", "三期", "A座", "B区", "东门", "西门", "北门", "南门"))
     return name
+
+
+def _number(dice: random.Random) -> str:
+    return dice.choice((str(dice.randint(1, 30)), dice.choice("一二三四五六七八九"), f"十{dice.choice('一二三五六')}"))
 
 
 def _kind(character: str) -> str:
