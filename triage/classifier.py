@@ -54,6 +54,10 @@ class Classifier(Protocol):
         """One prediction for each text, in order."""
         ...
 
+    def explain(self, text: str, count: int = 3) -> list[tuple[str, float]]:
+        """The words that decided the category, most weighty first, with how much they weigh."""
+        ...
+
 
 class OnnxClassifier:
     """A trained folder: model.onnx, card.json, and encoder/ where the model came with an encoder of its own."""
@@ -159,6 +163,10 @@ class LiveClassifier:
     def classify(self, texts: Sequence[str]) -> list[Prediction]:
         """One prediction for each text, in order, all by one version."""
         return self._now.classify(texts)
+
+    def explain(self, text: str, count: int = 3) -> list[tuple[str, float]]:
+        """The words that decided, by the version in use."""
+        return self._now.explain(text, count)
 
     async def using(self) -> str:
         """The name of the folder in use."""

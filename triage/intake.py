@@ -269,6 +269,8 @@ class Intake:
             await self._repeat(session, row, seq, said, decided, handoff)
             return row, True
         row = self._row(conversation, seq, decided, said)
+        if words := await asyncio.to_thread(self._classifier.explain, said):
+            row.priority_reasons = [*row.priority_reasons, f"关键词：{'、'.join(word for word, _ in words)}"]
         row.category_confidence, row.handoff, row.account_no = prediction.confidence, handoff, account_no
         if place is not None:
             row.area, row.transformer, row.feeder = place.area, place.transformer, place.feeder

@@ -49,6 +49,9 @@ class WordClassifier:
             found.append(Prediction(category, 0.9, {category: 0.9}, text[:2] if text[:1] == "P" else "P3"))
         return found
 
+    def explain(self, text: str, count: int = 3) -> list[tuple[str, float]]:
+        return [(sign, 1.0) for sign in WORDS if sign in text][:count]
+
 
 class Stage:
     def __init__(self, url: str, models: Path = ROOT, **folders: Path) -> None:

@@ -25,6 +25,15 @@ def test_a_handoff_opens_one_ticket_from_what_the_customer_said(database_url: Ur
     run(database_url(), scene)
 
 
+def test_a_ticket_names_the_words_that_decided(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.conversations.receive(Inbound("web", "a", "1", "停电还收费", NOW))
+        await stage.queue.file(1, 1, "停电还收费", None)
+        assert "关键词：停、费" in (await stage.board.page(Filter()))[0][0]["priority_reasons"]
+
+    run(database_url(), scene)
+
+
 def test_filing_the_same_message_again_gives_the_same_ticket(database_url: Url) -> None:
     async def scene(stage: Stage) -> None:
         await stage.conversations.receive(Inbound("web", "a", "1", "抄表抄错了", NOW))

@@ -109,9 +109,15 @@ function brief(ticket) {
     ...slots.map(([name, value]) => [SLOTS[name] || name, typeof value === "string" ? desk.me.intents[value] || value : JSON.stringify(value)]),
   ]);
 }
+/** What the reasons say under a heading: "关键词：停电、欠费" → ["停电、欠费"]. */
+function said(reasons, heading) {
+  return reasons.filter((reason) => reason.startsWith(`${heading}：`)).map((reason) => reason.slice(heading.length + 1));
+}
 function why(ticket) {
   pairs($("summary"), [
     ["类别", `${desk.me.categories[ticket.category] || ticket.category}（把握${Math.round(ticket.category_confidence * 100)}%）`],
+    ...said(ticket.priority_reasons, "分类把握不大，请核对").map((one) => ["请核对", one, "late"]),
+    ...said(ticket.priority_reasons, "关键词").map((one) => ["关键词", one]),
     ["优先级", `${ticket.priority} ${desk.me.priorities[ticket.priority]}${ticket.priority_locked ? "，已锁定" : ""}`],
     ["班组", desk.me.teams[ticket.team] || ticket.team], ["渠道", CHANNELS[ticket.channel] || ticket.channel], ["模型", ticket.model],
     ...(ticket.reply_until ? [["可回复", new Date(ticket.reply_until) > Date.now() ? `还剩${span((new Date(ticket.reply_until) - Date.now()) / 1000)}` : "已过时限，客户再来消息后才能送达"]] : []),
