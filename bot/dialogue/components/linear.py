@@ -20,7 +20,6 @@ from bot.dialogue.components.text import Lexicon
 Sentence = tuple[str, Sequence[Found]]
 Encode = Callable[[Sequence[str]], Any]
 HELD_OUT = 0.2
-KNOWN_PAIRS = 0.15
 SHARPNESS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 
@@ -92,12 +91,6 @@ class Linear:
         """One row of margins for each sentence, in the order of the machine's classes."""
         return np.stack([self._margin(readable(text, found, self.lexicon)) for text, found in sentences])
 
-    def _strange(self, read: str) -> bool:
-        """Whether hardly any two characters of a text ever stood together in training: 阿巴阿巴, asdfghjkl."""
-        pairs = [read[i : i + 2] for i in range(len(read) - 1)]
-        known = sum(pair in self._terms[0][0] for pair in pairs)
-        return len(pairs) > 1 and known < KNOWN_PAIRS * len(pairs)
-
     def _margin(self, text: str) -> Any:
         """What the vectorizers and the machine compute, without their cost of a dozen matrices for one message."""
         margin, start = self._bias.copy(), 0
@@ -117,10 +110,8 @@ class Linear:
         return {**self.__dict__, "encode": None, "lexicon": None}
 
     def rank(self, text: str, found: Sequence[Found]) -> list[tuple[str, float]]:
-        """Every intent with its confidence, the likeliest first; all are alike for a text of strange characters."""
-        read = readable(text, found, self.lexicon)
-        sharpness = 0.0 if self._strange(read) else self._sharpness
-        confidence = _softmax(sharpness * self._margin(read)[None, :])[0]
+        """Every intent with its confidence, the likeliest first."""
+        confidence = _softmax(self._sharpness * self.margins([(text, found)]))[0]
         return [(self._intents[i], float(confidence[i])) for i in np.argsort(-confidence)]
 
 
