@@ -69,6 +69,9 @@ class Knowing:
             found.append(Prediction(category, sure, {category: sure}, "P3"))
         return found
 
+    def explain(self, text: str, count: int = 3) -> list[tuple[str, float]]:
+        return []
+
 
 def sentences(count: int, wrong: int, seed: int) -> list[Said]:
     """`count` ordinary sentences and among them `wrong` misread ones of the frozen sets."""
