@@ -12,6 +12,7 @@ from triage.taxonomy import PRIORITIES, Promise, Taxonomy
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 VITAL = 70
+WORTH_NAMING = 0.01
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ def assess(prediction: Prediction, text: str, facts: Facts, taxonomy: Taxonomy, 
     category, points = prediction.category, taxonomy.points
     reasons = [f"分类：{taxonomy.categories[category].name}（把握 {prediction.confidence:.0%}）"]
     if not prediction.sure:
-        others = "、".join(f"{taxonomy.categories[name].name} {share:.0%}" for name, share in prediction.best())
+        likely = [(name, share) for name, share in prediction.best() if share >= WORTH_NAMING]
+        others = "、".join(f"{taxonomy.categories[name].name} {share:.0%}" for name, share in likely)
         reasons.append(f"分类把握不大，请核对：{others}")
     hazard = safety.danger(text)
     warned = facts.handoff == safety.HANDOFF
