@@ -155,7 +155,7 @@ class Signs:
 
 
 def suggestion(one: Heard) -> dict[str, Any]:
-    """What the dialogue read, as the trainer's first proposal."""
+    """The trainer's first proposal; `read` is what the dialogue acted on: what it did not understand is misread."""
     ranking = _ranking(one.row)
     intent, confidence = ranking[0] if ranking else (one.row.intent, one.row.confidence)
     entities = [
@@ -165,7 +165,7 @@ def suggestion(one: Heard) -> dict[str, Any]:
     ]
     return {
         "intent": intent, "confidence": confidence, "ranking": ranking, "entities": entities, "model": one.row.model,
-        "read": one.row.intent,
+        "read": FALLBACK if one.row.fallback else one.row.intent,
     }  # fmt: skip
 
 

@@ -83,7 +83,7 @@ def test_doubt_misses_and_a_handoff_after_an_answer(database_url: Url) -> None:
         rows = await items(stage)
         assert [row.value for row in rows] == sorted((row.value for row in rows), reverse=True)
         assert all(row.value == pytest.approx(sum(one["points"] for one in row.reasons)) for row in rows)
-        assert rows[0].suggestion["intent"] == "query_bill" and rows[0].suggestion["read"] == "query_bill"
+        assert rows[0].suggestion["intent"] == "query_bill" and rows[0].suggestion["read"] == "nlu_fallback"
 
     run(database_url(), scene)
 
