@@ -30,6 +30,6 @@ def test_an_item_is_listed_labelled_and_refused(tmp_path: Path) -> None:
     assert refused.returncode == 2 and "请选一个意图" in refused.stderr
     assert line(url, "label", "1", "--intent", "query_bill", "--entity", "x").returncode == 2
     assert line(url, "label", "9", "--intent", "query_bill").returncode == 2
-    done = line(url, "label", "1", "--intent", "query_bill", "--entity", "date:0-2")
+    done = line(url, "label", "1", "--intent", "query_bill", "--entity", "date:0-1")
     assert done.returncode == 0, done.stderr
     assert text not in line(url, "review").stdout
