@@ -14,7 +14,7 @@ help:  ## list the verbs
 	@touch $@
 
 ready: .venv/.installed
-	@$(BIN)/python -m bot.dialogue.environment
+	@$(BIN)/python -m bot.dialogue_model
 	@$(BIN)/python -m triage.training
 
 run: ready  ## set up what is missing and start the product

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from bot import chaos
+from bot import chaos, dialogue_model
 from bot.app import Bridge, actions_token, assemble, build
 from bot.dialogue import environment
 from bot.dialogue.reading import ReaderFailed
@@ -69,7 +69,7 @@ async def serve(bridge: Bridge) -> None:
         )
 
         def command() -> list[str]:
-            return environment.serve_command(settings.rasa_port, environment.model(settings.models))
+            return environment.serve_command(settings.rasa_port, dialogue_model.current(settings.models))
 
         tasks.append(asyncio.create_task(RasaProcess(command, child, settings.var / "rasa.log").run()))
     try:

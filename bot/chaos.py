@@ -27,6 +27,7 @@ import httpx
 import uvicorn
 from sqlalchemy import select
 
+from bot import dialogue_model
 from bot.app import actions_token
 from bot.database import ContactRow, ConversationRow, Database, MessageRow
 from bot.dialogue import environment
@@ -123,7 +124,7 @@ async def chaos(seconds: float = 30, seed: int = 1) -> Verdict:
             "ADMIN_PASSWORD": secret,
         }
         rasa = RasaProcess(
-            partial(environment.serve_command, ports["rasa"], environment.prepare()),
+            partial(environment.serve_command, ports["rasa"], dialogue_model.prepare()),
             child_environment(
                 {
                     **environment.QUIET,

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from bot.database import Database, MessageRow
-from bot.dialogue.environment import MODEL_FILE
 from bot.dialogue.reading import Reader
+from bot.dialogue_model import MODEL_FILE
 from bot.message import Speaker
 from bot.rasa import escape
 from bot.readings import ReadingRow, text_key

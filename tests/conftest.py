@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import create_engine, make_url
 
-from bot.dialogue import environment
+from bot import dialogue_model
 from tests import postgres
 from tests.product import Product
 from triage import training
@@ -80,7 +80,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """The product, running with a real Rasa; one for the whole run."""
-    environment.prepare()
+    dialogue_model.prepare()
     training.ensure()
     running = Product(tmp_path_factory.mktemp("product"))
     try:

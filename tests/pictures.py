@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from bot.dialogue import environment
+from bot import dialogue_model
 from tests.conftest import BROWSER_ARGUMENTS
 from tests.product import PASSWORD, ROOT, Customer, Product
 from triage import training
@@ -96,7 +96,7 @@ def main() -> int:
     if chromium is None:
         print("error: Chromium is not installed (Debian: chromium)", file=sys.stderr)
         return 2
-    environment.prepare()
+    dialogue_model.prepare()
     training.ensure()
     with tempfile.TemporaryDirectory(prefix="dianqiao-pictures-") as name, sync_playwright() as playwright:
         product, browser = Product(Path(name)), playwright.chromium.launch(

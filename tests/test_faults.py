@@ -20,7 +20,7 @@ import pytest
 from websockets.sync.client import connect
 
 from actions.systems_sample import SampleSystems
-from bot.dialogue import environment
+from bot import dialogue_model
 from tests.actions.utility_server import TOKEN, UtilityServer
 from tests.product import Customer, Product
 from triage import training
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.rasa
 
 @contextmanager
 def started(folder: Path, wait_for: str = "/readyz", **settings: str) -> Iterator[Product]:
-    environment.prepare()
+    dialogue_model.prepare()
     training.ensure()
     product = Product(folder, **settings)
     try:

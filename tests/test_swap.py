@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
+from bot import dialogue_model
 from bot.conversation import BOT_UNAVAILABLE
-from bot.dialogue import environment
 from bot.replay import NoReplay, replay
 from bot.settings import Settings
 from models import SETUP, Registry
@@ -35,7 +35,7 @@ class Stage:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.models = folder, folder / "models"
-        environment.prepare()
+        dialogue_model.prepare()
         training.ensure()
         for kind in ("dialogue", "triage"):
             made, registry = Registry(kind).current(), Registry(kind, self.models)

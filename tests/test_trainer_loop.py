@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from bot.dialogue import environment
+from bot import dialogue_model
 from tests.product import PASSWORD, Product, own_tree
 from triage import training
 
@@ -25,7 +25,7 @@ TRAINED_WITHIN = 600_000
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    environment.prepare()
+    dialogue_model.prepare()
     training.ensure()
     return own_tree(tmp_path_factory.mktemp("tree"))
 

@@ -28,6 +28,7 @@ import yaml
 from websockets.asyncio.client import connect
 
 import nlu_data
+from bot import dialogue_model
 from bot.dialogue import environment
 from bot.settings import ROOT
 from tests.product import Product, free_port
@@ -204,7 +205,7 @@ async def stock(folder: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Measure both and print one JSON object and the ratio."""
-    environment.prepare()
+    dialogue_model.prepare()
     training.ensure()
     with tempfile.TemporaryDirectory(prefix="dianqiao-bench-") as name:
         folder = Path(name)

@@ -22,6 +22,7 @@ import httpx
 import yaml
 from starlette.applications import Starlette
 
+from bot import dialogue_model
 from bot.app import actions_token
 from bot.bell import Bell
 from bot.chaos import Service
@@ -224,7 +225,7 @@ async def storms(folder: Path) -> dict[str, Any]:
             "ACTIONS_TOKEN": actions_token(secret),
         }
     )
-    command = environment.serve_command(ports["rasa"], environment.prepare())
+    command = environment.serve_command(ports["rasa"], dialogue_model.prepare())
     command[command.index("--credentials") + 1] = str(credentials)
     service = Service(
         folder,

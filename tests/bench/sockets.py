@@ -20,7 +20,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from bot.dialogue import environment
+from bot import dialogue_model
 from channels.webchat.identity import Identities
 from tests.bench.__main__ import memory
 from tests.product import Product
@@ -130,7 +130,7 @@ async def active(product: Product, secret: str, group: int) -> dict[str, Any]:
 
 def main() -> None:
     """Print one JSON object."""
-    environment.prepare()
+    dialogue_model.prepare()
     training.ensure()
     secret = secrets.token_hex(24)
     with tempfile.TemporaryDirectory(prefix="dianqiao-bench-") as name:

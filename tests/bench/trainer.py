@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 from websockets.asyncio.client import connect
 
-from bot.dialogue import environment
+from bot import dialogue_model
 from nlu_data import Utterance, writing
 from tests.product import PASSWORD, Product, own_tree
 from triage import training
@@ -171,7 +171,7 @@ async def measure(product: Product) -> dict[str, Any]:
 
 def main() -> None:
     """Print one JSON object."""
-    environment.prepare()
+    dialogue_model.prepare()
     training.ensure()
     with tempfile.TemporaryDirectory(prefix="dianqiao-bench-") as name:
         folder, tree = Path(name) / "var", Path(name) / "tree"

@@ -22,6 +22,7 @@ from typing import Any
 import httpx
 
 import nlu_data
+from bot import dialogue_model
 from bot.dialogue import environment
 from bot.settings import ROOT
 from nlu_data.checks import FROZEN
@@ -140,7 +141,7 @@ def compare(with_stock: bool) -> dict[str, Any]:
     """Figures of our model on every frozen set and, if asked, of the stock pipeline."""
     figures: dict[str, Any] = {"training_sentences": sum(1 for _ in nlu_data.utterances())}
     with tempfile.TemporaryDirectory(prefix="dianqiao-bench-") as name:
-        models = {"dianqiao": environment.prepare()}
+        models = {"dianqiao": dialogue_model.prepare()}
         if with_stock:
             models["stock_diet"], seconds = train_stock(Path(name) / "stock")
             mine = train_ours(Path(name) / "ours")

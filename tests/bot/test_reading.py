@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.dialogue import environment
+from bot import dialogue_model
 from bot.dialogue.reading import Reader, ReaderFailed
 
 pytestmark = pytest.mark.rasa
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.rasa
 
 @pytest.fixture(scope="module")
 def reader() -> Iterator[Reader]:
-    with Reader(environment.prepare()) as one:
+    with Reader(dialogue_model.prepare()) as one:
         yield one
 
 

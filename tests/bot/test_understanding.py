@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from bot.dialogue import environment
+from bot import dialogue_model
 from tests.bench.understanding import serving
 
 pytestmark = pytest.mark.rasa
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.rasa
 
 @pytest.fixture(scope="module")
 def rasa() -> Iterator[httpx.Client]:
-    with serving(environment.prepare()) as http:
+    with serving(dialogue_model.prepare()) as http:
         yield http
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import nlu_data
-from bot.dialogue import environment
+from bot import dialogue_model
 from bot.dialogue.reading import Reader
 from models import Registry
 from triage.classifier import OnnxClassifier
@@ -195,7 +195,7 @@ def _dialogue(folder: Path) -> tuple[dict[str, list[Row]], dict[str, float]]:
     wanted = {name: list(_sentences(FROZEN / file)) for name, file in SETS["dialogue"].items()}
     wanted["regressions"] = list(_corrected("intent"))
     texts = [text for rows in wanted.values() for text, _, _ in rows]
-    with Reader(folder / environment.MODEL_FILE) as reader:
+    with Reader(folder / dialogue_model.MODEL_FILE) as reader:
         reader.read(texts[:20])  # dictionaries are read with the first sentences
         begun = time.perf_counter()
         found = iter(reader.read(texts))

@@ -15,8 +15,8 @@ from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, case, func, s
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from bot import dialogue_model
 from bot.database import Base, Database, MessageRow, UtcDateTime
-from bot.dialogue import environment
 from bot.dialogue.reading import Reader
 from bot.rasa import escape
 from bot.readings import ReadingRow, text_key
@@ -80,7 +80,7 @@ def work(id: str, root: Path, database: Database) -> None:
         kind, version = job.job.arguments["kind"], job.job.arguments["version"]
         registry = Registry(kind, root)
         if kind == "dialogue":
-            reader = stack.enter_context(Reader(registry.path(version) / environment.MODEL_FILE))
+            reader = stack.enter_context(Reader(registry.path(version) / dialogue_model.MODEL_FILE))
             read = _intents(reader)
         else:
             read = _categories(OnnxClassifier(registry.path(version)))

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import nlu_data
+from bot import dialogue_model
 from bot.database import Database
-from bot.dialogue import environment
 from bot.settings import Settings
 from models import NoModel, Registry
 from nlu_data import Complaint, DataError, Utterance, writing
@@ -115,12 +115,12 @@ def train(job: Work, kind: str, root: Path) -> str:
     """A version of the data as they are: one that is there, or a new one."""
     from triage import training  # with scikit-learn, in the job's process alone
 
-    source = environment.source() if kind == "dialogue" else training.source()
+    source = dialogue_model.source() if kind == "dialogue" else training.source()
     made = version_of(Registry(kind, root), source)
     if made is not None:
         job.note(f"{NAMES[kind]}：数据没有变化，沿用版本{made}。")
     elif kind == "dialogue":
-        made = environment.train(job.job.author, root, sys.stdout)
+        made = dialogue_model.train(job.job.author, root, sys.stdout)
     else:
         made = training.candidate(job.job.author, root)
     job.made(kind, made)
