@@ -7,15 +7,14 @@ import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import takewhile
+from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import readings, safety, transcript
+from bot import backlog, readings, safety, transcript
 from bot.bell import Bell, conversation_topic
 from bot.channel import REPLY_WINDOWS
 from bot.database import ContactRow, ConversationRow, Database, MessageRow, after_commit
@@ -27,8 +26,6 @@ BACK = Outbound(
     (Button("解决了", "解决了，谢谢"), Button("没有解决，转人工", "转人工")),
 )
 NO_WORDS = "收到了，谢谢。请再用文字说说您的问题，或者发送“转人工”。"
-BACKLOG_AFTER = timedelta(seconds=30)
-BACKLOG_MOST = 50
 ANSWER_AGAIN = (1, 2, 4, 8, 16, 32)
 
 log = logging.getLogger(__name__)
@@ -137,7 +134,11 @@ class Conversations:
         async with self._locks[conversation]:
             while (waiting := await self._waiting(conversation)) is not None:
                 messages, owner, token = waiting
-                turn = await self._turn(conversation, messages) if owner is Owner.BOT else safety.check(_said(messages))
+                turn: Turn | None
+                if owner is Owner.BOT:
+                    turn = await self._turn(conversation, messages)
+                else:
+                    turn = safety.check(backlog.said(messages))
                 await self._close_turn(messages, token, turn)
 
     async def edit(self, channel: str, sender: str, platform_id: str, text: str, at: datetime) -> bool:
@@ -286,7 +287,7 @@ class Conversations:
 
     async def _turn(self, conversation: int, messages: Sequence[MessageRow]) -> Turn:
         last = messages[-1]
-        text = _said(messages)
+        text = backlog.said(messages)
         if (danger := safety.check(text)) is not None:
             return danger
         if not text:
@@ -310,13 +311,7 @@ class Conversations:
 
     async def _waiting(self, conversation: int) -> tuple[list[MessageRow], Owner, int] | None:
         async with self._database.read() as session:
-            found = await session.scalars(
-                select(MessageRow)
-                .where(MessageRow.conversation_id == conversation, MessageRow.answered.is_(False))
-                .order_by(MessageRow.seq)
-                .limit(BACKLOG_MOST)
-            )
-            messages = _backlog(list(found))
+            messages = await backlog.waiting(session, conversation)
             if not messages:
                 return None
             row = await session.get_one(ConversationRow, conversation)
@@ -337,7 +332,7 @@ class Conversations:
                 log.warning("conversation %s: message %s was answered by another process", conversation, last.seq)
                 return
             if turn is not None and turn.reading is not None:
-                readings.store(session, conversation, last.seq, _said(messages), turn.reading)
+                readings.store(session, conversation, last.seq, backlog.said(messages), turn.reading)
             if turn is None or row.owner_token != token or row.owner != Owner.BOT:
                 if turn is not None and turn.handoff != safety.HANDOFF:
                     log.warning("conversation %s: %d late bot replies dropped", conversation, len(turn.replies))
@@ -377,23 +372,6 @@ class Conversations:
             .execution_options(synchronize_session="fetch")
         )
         after_commit(session, lambda: self._bell.ring(conversation_topic(conversation)))
-
-
-def _said(messages: Sequence[MessageRow]) -> str:
-    """The words of a turn's messages, without attachments' names."""
-    return "\n".join(message.text for message in messages if not (message.attachments and not _words(message)))
-
-
-def _words(message: MessageRow) -> bool:
-    return not message.text.startswith("[")
-
-
-def _backlog(waiting: list[MessageRow]) -> list[MessageRow]:
-    """What the next turn answers: one message, or all of a backlog up to a pressed button."""
-    old = datetime.now(UTC) - BACKLOG_AFTER
-    if not waiting or waiting[0].payload is not None or waiting[0].at > old:
-        return waiting[:1]
-    return list(takewhile(lambda message: message.at <= old and message.payload is None, waiting))
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

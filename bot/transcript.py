@@ -198,13 +198,14 @@ async def _pressed(session: AsyncSession, conversation: int, inbound: Inbound, t
 
 
 def _place(said: str, titles: Sequence[str]) -> int | None:
-    """Which of the offered titles is meant by "2", "第二个", "选二" or its own words; None for anything else."""
+    """Which offered title is meant by "2", "第二个", "选二", its own words or those beside its comma; None otherwise."""
     if (found := _CHOICE.fullmatch(said)) is not None:
         number = found["number"]
         place = int(number) if number.isdecimal() else "一二三四五六七八九十".index(number.replace("两", "二")) + 1
         return place - 1 if 1 <= place <= len(titles) else None
-    words = said.rstrip("。.!！")
-    return next((place for place, title in enumerate(titles) if title == words), None)
+    words = said.rstrip("。.!！吧")
+    meant = [place for place, title in enumerate(titles) if words and words in (title, *re.split("[，,]", title))]
+    return meant[0] if len(meant) == 1 else None
 
 
 async def _requeue(session: AsyncSession, bell: Bell, conversation: int) -> None:

@@ -1,4 +1,4 @@
-"""The dialogue environment: finds Python 3.10, installs Rasa from the lock file; the commands that start and train it."""
+"""The dialogue environment: finds Python 3.10, installs Rasa from the lock file; what starts Rasa and trains it."""
 
 from __future__ import annotations
 

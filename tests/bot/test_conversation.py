@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot import transcript
 from bot.conversation import BACK, BOT_UNAVAILABLE, NO_WORDS, Contact, Conversations, WrongOwner
 from bot.database import Database
 from bot.message import Attachment, Inbound, Owner, Receipt, Speaker
@@ -202,7 +203,7 @@ def test_a_typed_number_is_the_button_of_that_place(database_url: Url) -> None:
     ("words", "payload"),
     [
         *((words, "/query_bill") for words in ("1", "第一个", "第1个。", "一", "选一", "我要第一个吧")),
-        *((words, "/query_bill") for words in ("查电费", "查电费。")),
+        *((words, "/query_bill") for words in ("查电费", "查电费。", "查电费吧")),
         *((words, None) for words in ("第二个", "十一", "1号", "一直没电", "13800138000", "查电费吗", "两个月没来电")),
     ],
 )
@@ -214,6 +215,13 @@ def test_an_offered_choice_may_be_said_in_words(tmp_path: Path, words: str, payl
         assert stage.dialogue.payloads[-1] == payload
 
     run(f"sqlite+aiosqlite:///{tmp_path / 'choice.db'}", scene)
+
+
+@given(st.sampled_from(["还是合不上，报修", "还是合不上", "报修", "报修吧", "报修。"]))
+def test_part_of_a_title_is_enough_when_it_is_one_titles_alone(words: str) -> None:
+    titles = ["还是合不上，报修", "转人工"]
+    assert transcript._place(words, titles) == 0
+    assert transcript._place("报修", [*titles, "仍然没电，报修"]) is None
 
 
 def test_a_button_is_found_by_its_place_however_old(database_url: Url) -> None:
