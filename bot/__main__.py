@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -116,6 +117,20 @@ async def doctor(bridge: Bridge) -> int:
             wrong = 1
             print(f"wrong  {name}: {type(failure).__name__}: {failure}\n       {advice}")
     return wrong
+
+
+def _free(settings: Settings) -> None:
+    """Raises `WrongSetting` naming a port that another program holds: it would answer in our place."""
+    ports = {"PORT": (settings.host, settings.port)}
+    if settings.rasa_url is None:
+        ports["RASA_PORT"] = ("127.0.0.1", settings.rasa_port)
+    for name, address in ports.items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(address)
+            except OSError as error:
+                raise WrongSetting(f"{name}: {address[1]} cannot be used ({error.strerror})") from error
 
 
 def main(arguments: list[str]) -> int:

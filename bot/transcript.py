@@ -198,7 +198,7 @@ async def _pressed(session: AsyncSession, conversation: int, inbound: Inbound, t
 
 
 def _place(said: str, titles: Sequence[str]) -> int | None:
-    """Which offered title is meant by "2", "第二个", "选二", its own words or those beside its comma; None otherwise."""
+    """Which offered title is meant by "2", "第二个", "选二", its own words or those beside its comma; else None."""
     if (found := _CHOICE.fullmatch(said)) is not None:
         number = found["number"]
         place = int(number) if number.isdecimal() else "一二三四五六七八九十".index(number.replace("两", "二")) + 1

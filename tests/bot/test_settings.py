@@ -1,3 +1,7 @@
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,3 +77,14 @@ def test_origins_are_a_list(tmp_path: Path) -> None:
     assert read(tmp_path).embed_origins == ("*",)
     given = read(tmp_path, EMBED_ORIGINS="https://a.example, http://localhost:3000/")
     assert given.embed_origins == ("https://a.example", "http://localhost:3000")
+
+
+def test_a_port_that_is_taken_is_named_before_anything_starts(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        given = {"HOST": "127.0.0.1", "PORT": str(taken.getsockname()[1]), "VAR_DIR": str(tmp_path)}
+        done = subprocess.run(
+            [sys.executable, "-m", "bot"], env={**os.environ, **given}, capture_output=True, text=True, timeout=60
+        )
+    assert done.returncode == 2 and done.stderr.startswith("error: PORT: ") and done.stdout == ""
