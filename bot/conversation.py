@@ -225,14 +225,7 @@ class Conversations:
     async def missed(self, session: AsyncSession, conversation: int, seen: int) -> list[Message]:
         """Messages after `seen`; nobody adds one until the caller's transaction ends."""
         row = await session.get_one(ConversationRow, conversation, with_for_update=True)
-        if row.last_seq <= seen:
-            return []
-        rows = await session.scalars(
-            select(MessageRow)
-            .where(MessageRow.conversation_id == conversation, MessageRow.seq > seen)
-            .order_by(MessageRow.seq)
-        )
-        return [transcript.message(row) for row in rows]
+        return await self._messages(session, conversation, seen) if row.last_seq > seen else []
 
     async def notify(self, session: AsyncSession, conversation: int, notice: Outbound) -> int:
         """A notice that nobody asked for: from the bot while it owns the conversation, else from the system."""
@@ -246,6 +239,13 @@ class Conversations:
         """Who answers now."""
         async with self._database.read() as session:
             return Owner((await session.get_one(ConversationRow, conversation)).owner)
+
+    async def look(self, conversation: int, after: int) -> tuple[list[Message], Owner]:
+        """Messages with a seq above `after`, in order, and who answers now."""
+        async with self._database.read() as session:
+            row = await session.get_one(ConversationRow, conversation)
+            fresh = await self._messages(session, conversation, after) if row.last_seq > after else []
+            return fresh, Owner(row.owner)
 
     async def heads(self, conversations: Sequence[int]) -> dict[int, tuple[int, int]]:
         """The newest seq and the owner token of each: whether one of them changed since."""
@@ -272,12 +272,16 @@ class Conversations:
     async def messages(self, conversation: int, after: int = 0) -> list[Message]:
         """Messages with a seq above `after`, in order."""
         async with self._database.read() as session:
-            rows = await session.scalars(
-                select(MessageRow)
-                .where(MessageRow.conversation_id == conversation, MessageRow.seq > after)
-                .order_by(MessageRow.seq)
-            )
-            return [transcript.message(row) for row in rows]
+            return await self._messages(session, conversation, after)
+
+    @staticmethod
+    async def _messages(session: AsyncSession, conversation: int, after: int) -> list[Message]:
+        rows = await session.scalars(
+            select(MessageRow)
+            .where(MessageRow.conversation_id == conversation, MessageRow.seq > after)
+            .order_by(MessageRow.seq)
+        )
+        return [transcript.message(row) for row in rows]
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

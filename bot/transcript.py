@@ -181,7 +181,7 @@ async def _pressed(session: AsyncSession, conversation: int, inbound: Inbound, t
     said = unicodedata.normalize("NFKC", text).strip()
     if len(said) <= LONGEST_TITLE:
         latest = (
-            select(MessageRow)
+            select(MessageRow.answers, MessageRow.buttons)
             .where(
                 MessageRow.conversation_id == conversation,
                 MessageRow.delivery.in_((Delivery.SENT, Delivery.DELIVERED)),
@@ -189,7 +189,7 @@ async def _pressed(session: AsyncSession, conversation: int, inbound: Inbound, t
             .order_by(MessageRow.seq.desc())
             .limit(OFFERED_WITHIN)
         )
-        shown = list(await session.scalars(latest))
+        shown = (await session.execute(latest)).all()
         turn = [row.buttons for row in shown if row.answers == shown[0].answers]
         buttons = next((offered for offered in turn if offered), [])
         meant = _place(said, [button["title"] for button in buttons])

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import ForeignKey, Integer, Select, column, func, literal_column, or_, select, table, text, union
+from sqlalchemy import ForeignKey, Integer, Row, Select, column, func, literal_column, or_, select, table, text, union
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 _words = table("search_words", column("rowid"), column("words"))
 
 
+Words = Sequence[str]
+
+
 class DocumentRow(Base):
     """What the index holds: a ticket (as of `ticket_version`) or a message; its words are in `search_words`."""
 
@@ -33,6 +37,10 @@ class DocumentRow(Base):
     ticket_version: Mapped[int | None]
     message_id: Mapped[int | None] = mapped_column(ForeignKey("message.id"), unique=True)
     conversation_id: Mapped[int | None] = mapped_column(ForeignKey("conversation.id"))
+
+
+Put = tuple[DocumentRow, Words]
+"""A document and the words of it."""
 
 
 def words(text: str) -> list[str]:
@@ -106,17 +114,32 @@ class Search:
         bodies = [row[2] for row in messages] + [f"{row[2]} {row[3] or ''}" for row in tickets]
         cut = await asyncio.to_thread(lambda: [words(body) for body in bodies])
         async with self._database.write() as session:
-            for (id, conversation, _), found in zip(messages, cut, strict=False):
-                known = await session.scalar(select(DocumentRow.id).where(DocumentRow.message_id == id))
-                if known is None:
-                    await self._put(session, DocumentRow(message_id=id, conversation_id=conversation), found)
-            for (id, version, _, _, _), found in zip(tickets, cut[len(messages) :], strict=False):
-                document = await session.scalar(select(DocumentRow).where(DocumentRow.ticket_id == id))
-                if document is None:
-                    document = DocumentRow(ticket_id=id)
-                document.ticket_version = version
-                await self._put(session, document, found)
+            put = await self._documents(session, messages, cut)
+            put += await self._changed(session, tickets, cut[len(messages) :])
+            await self._put(session, put)
         return len(bodies)
+
+    @staticmethod
+    async def _documents(session: AsyncSession, messages: Sequence[Row[Any]], cut: Sequence[Words]) -> list[Put]:
+        """Documents of messages that another process did not index meanwhile."""
+        ids = [id for id, _, _ in messages]
+        known = set(await session.scalars(select(DocumentRow.message_id).where(DocumentRow.message_id.in_(ids))))
+        return [
+            (DocumentRow(message_id=id, conversation_id=conversation), found)
+            for (id, conversation, _), found in zip(messages, cut, strict=False)
+            if id not in known
+        ]
+
+    @staticmethod
+    async def _changed(session: AsyncSession, tickets: Sequence[Row[Any]], cut: Sequence[Words]) -> list[Put]:
+        """Documents of tickets, new ones or those of an older version."""
+        rows = await session.scalars(select(DocumentRow).where(DocumentRow.ticket_id.in_([row[0] for row in tickets])))
+        known, put = {row.ticket_id: row for row in rows}, list[Put]()
+        for (id, version, _, _, _), found in zip(tickets, cut, strict=True):
+            document = known.get(id) or DocumentRow(ticket_id=id)
+            document.ticket_version = version
+            put.append((document, found))
+        return put
 
     async def matching(self, session: AsyncSession, query: str) -> Select[tuple[int]] | None:
         """Ids of the tickets that hold every word of `query`, or whose conversation has a message that does.
@@ -175,17 +198,22 @@ class Search:
         return query.where(condition)
 
     @staticmethod
-    async def _put(session: AsyncSession, document: DocumentRow, found: Sequence[str]) -> None:
-        if document.id is not None:
-            await session.execute(text("DELETE FROM search_words WHERE rowid = :id"), {"id": document.id})
-        session.add(document)
+    async def _put(session: AsyncSession, documents: Sequence[Put]) -> None:
+        """Store documents and their words, each in one statement for all."""
+        if not documents:
+            return
+        old = [{"id": document.id} for document, _ in documents if document.id is not None]
+        if old:
+            await session.execute(text("DELETE FROM search_words WHERE rowid = :id"), old)
+        session.add_all(document for document, _ in documents)
         await session.flush()
         if session.get_bind().dialect.name == "sqlite":
             statement = text("INSERT INTO search_words (rowid, words) VALUES (:id, :words)")
-            await session.execute(statement, {"id": document.id, "words": " ".join(found)})
+            rows: list[dict[str, Any]] = [{"id": one.id, "words": " ".join(found)} for one, found in documents]
         else:
             statement = text("INSERT INTO search_words (rowid, words) VALUES (:id, array_to_tsvector(:words))")
-            await session.execute(statement, {"id": document.id, "words": sorted(set(found)) or ["∅"]})
+            rows = [{"id": one.id, "words": sorted(set(found)) or ["∅"]} for one, found in documents]
+        await session.execute(statement, rows)
 
 
 def _quoted(word: str) -> str:

@@ -53,20 +53,19 @@ class Stream:
         told: Frame | None = None
         with self._bell.listen(conversation_topic(conversation)) as rings:
             while True:
-                fresh = await self._conversations.messages(conversation, after)
+                fresh, answering = await self._conversations.look(conversation, after)
                 for message in fresh:
                     yield frames.of(message, self._files)
                     after = message.seq
                 if any(message.delivery is Delivery.QUEUED for message in fresh):
                     await self._conversations.delivered(conversation, after)
-                owner = await self._owner(conversation)
+                owner = await self._owner(conversation, answering)
                 if owner != told:
                     yield owner
                     told = owner
                 # only a place in the queue changes without a ring
-                event = await _ring(rings, LOOK_EVERY if owner["owner"] == "queue" else None)
-                if _typing(event):
-                    yield dict(event)
+                async for frame in _meanwhile(rings, LOOK_EVERY if answering is Owner.QUEUE else None):
+                    yield frame
 
     async def poll(self, sender: str, after: int, wait: float, state: str | None) -> list[Frame]:
         """The frames after `after`, waiting up to `wait` seconds for some.
@@ -83,8 +82,8 @@ class Stream:
                 with self._bell.listen(conversation_topic(conversation)) as rings:
                     until = asyncio.get_running_loop().time() + wait
                     while True:
-                        found = await self._conversations.messages(conversation, after)
-                        owner = await self._owner(conversation)
+                        found, answering = await self._conversations.look(conversation, after)
+                        owner = await self._owner(conversation, answering)
                         if found or state not in (None, _state(owner)):
                             return [*(frames.of(message, self._files) for message in found), owner]
                         left = until - asyncio.get_running_loop().time()
@@ -104,8 +103,7 @@ class Stream:
     def _topic(self, sender: str) -> str:
         return f"{self._channel}:{sender}"
 
-    async def _owner(self, conversation: int) -> Frame:
-        owner = await self._conversations.owner(conversation)
+    async def _owner(self, conversation: int, owner: Owner) -> Frame:
         position = await self._position(conversation) if owner == Owner.QUEUE else None
         return {"type": "owner", "owner": str(owner), "position": position}
 
@@ -125,3 +123,15 @@ async def _ring(rings: asyncio.Queue[Event], seconds: float | None) -> Event:
             return await rings.get()
     except TimeoutError:
         return {}
+
+
+async def _meanwhile(rings: asyncio.Queue[Event], seconds: float | None) -> AsyncGenerator[Frame, None]:
+    """Typing, until something else rings or the time is over; what rang by then is answered by one look."""
+    event = await _ring(rings, seconds)
+    while event.get("type") == "typing":
+        if _typing(event):
+            yield dict(event)
+        event = await _ring(rings, seconds)
+    while not rings.empty():
+        if _typing(event := rings.get_nowait()):
+            yield dict(event)
