@@ -40,9 +40,9 @@ sim: .venv/.installed  ## a WeChat and a Telegram to try the channels without an
 bench: ready  ## measure beside a stock Rasa project
 	$(BIN)/python -m tests.bench
 
-lock:  ## renew the lock files
-	uv pip compile --quiet --no-header --no-emit-index-url --python-version 3.11 requirements.in -o requirements.lock
-	uv pip compile --quiet --no-header --no-emit-index-url --python-version 3.11 requirements-dev.in -o requirements-dev.lock
-	uv pip compile --quiet --no-header --no-emit-index-url --python-version 3.10 --override bot/dialogue/overrides.txt bot/dialogue/requirements.in -o bot/dialogue/requirements.lock
+lock: .venv/.installed  ## renew the lock files
+	$(BIN)/uv pip compile --quiet --no-header --no-emit-index-url --python-version 3.11 requirements.in -o requirements.lock
+	$(BIN)/uv pip compile --quiet --no-header --no-emit-index-url --python-version 3.11 --override requirements-overrides.txt requirements-dev.in -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --no-header --no-emit-index-url --python-version 3.10 --override bot/dialogue/overrides.txt bot/dialogue/requirements.in -o bot/dialogue/requirements.lock
 
 .PHONY: help ready run test fast check train sim bench lock

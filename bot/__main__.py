@@ -144,7 +144,10 @@ def main(arguments: list[str]) -> int:
         if arguments[:1] == ["replay"] and len(arguments) == 3 and all(one.isdigit() for one in arguments[1:]):
             print(*asyncio.run(replay(Settings.read(), *map(int, arguments[1:]))), sep="\n")
             return 0
-        bridge = assemble(Settings.read())
+        settings = Settings.read()
+        if not arguments:
+            _free(settings)
+        bridge = assemble(settings)
     except (WrongSetting, ValueError, LookupError, ReaderFailed) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -5,7 +5,6 @@ Each lives in an environment of its own, which a first run makes; where it canno
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -32,9 +31,7 @@ WRITTEN: list[exchange.Row] = [
 
 
 def _python(name: str, requirements: tuple[str, ...]) -> str:
-    """The Python of an environment that holds exactly these; skips where they cannot be had or are not asked for."""
-    if not os.environ.get("PEERS"):
-        pytest.skip("installs doccano and label-studio-sdk beside: PEERS=1 asks for it")
+    """The Python of an environment that holds exactly these; skips where they cannot be had."""
     venv = ROOT / ".venv-peers" / name
     stamp, wanted = venv / "made-from", "\n".join(requirements)
     python, uv = str(venv / "bin" / "python"), str(Path(sys.executable).with_name("uv"))
