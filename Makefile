@@ -21,10 +21,10 @@ run: ready  ## set up what is missing and start the product
 	@exec $(BIN)/python -m bot
 
 test: ready  ## run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 fast: .venv/.installed  ## run the tests that need neither Rasa nor a browser
-	$(BIN)/python -m pytest -m "not rasa and not browser"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not rasa and not browser"
 
 check: .venv/.installed  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

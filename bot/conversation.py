@@ -132,14 +132,15 @@ class Conversations:
         Messages that waited longer than `BACKLOG_AFTER`, as after downtime, share one turn.
         """
         async with self._locks[conversation]:
-            while (waiting := await self._waiting(conversation)) is not None:
+            more = True
+            while more and (waiting := await self._waiting(conversation)) is not None:
                 messages, owner, token = waiting
                 turn: Turn | None
                 if owner is Owner.BOT:
                     turn = await self._turn(conversation, messages)
                 else:
                     turn = safety.check(backlog.said(messages))
-                await self._close_turn(messages, token, turn)
+                more = await self._close_turn(messages, token, turn)
 
     async def edit(self, channel: str, sender: str, platform_id: str, text: str, at: datetime) -> bool:
         """The customer changed a message they sent; False if it is not known or was changed later than `at`."""
@@ -321,10 +322,12 @@ class Conversations:
             row = await session.get_one(ConversationRow, conversation)
             return messages, Owner(row.owner), row.owner_token
 
-    async def _close_turn(self, messages: Sequence[MessageRow], token: int, turn: Turn | None) -> None:
+    async def _close_turn(self, messages: Sequence[MessageRow], token: int, turn: Turn | None) -> bool:
+        """Store what the turn came to; returns whether anything was said meanwhile that may wait for its own."""
         conversation, last = messages[-1].conversation_id, messages[-1]
         async with self._database.write() as session:
             row = await session.get_one(ConversationRow, conversation, with_for_update=True)
+            more = row.last_seq > last.seq
             closed = await session.scalars(
                 update(MessageRow)
                 .where(MessageRow.id.in_([message.id for message in messages]), MessageRow.answered.is_(False))
@@ -334,7 +337,7 @@ class Conversations:
             )
             if not closed.all():
                 log.warning("conversation %s: message %s was answered by another process", conversation, last.seq)
-                return
+                return more
             if turn is not None and turn.reading is not None:
                 readings.store(session, conversation, last.seq, backlog.said(messages), turn.reading)
             if turn is None or row.owner_token != token or row.owner != Owner.BOT:
@@ -345,7 +348,7 @@ class Conversations:
                         await self._desk.arrived(session, conversation, message.seq)
                     if turn is not None and turn.handoff == safety.HANDOFF:
                         await self._warn(session, conversation, last.seq, turn)
-                return
+                return more
             for reply in turn.replies:
                 await transcript.append(
                     session,
@@ -361,6 +364,7 @@ class Conversations:
                 await self._set_owner(session, conversation, Owner.QUEUE)
                 line = await self._desk.open(session, conversation, last.seq, turn.handoff)
                 await transcript.append(session, self._bell, conversation, Speaker.SYSTEM, line, answers=last.seq)
+            return more
 
     async def _warn(self, session: AsyncSession, conversation: int, seq: int, danger: Turn) -> None:
         """Danger while a person owns the conversation: the advice and a ticket all the same, from the system."""

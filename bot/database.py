@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
@@ -11,13 +13,17 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, Text, UniqueConstraint, event
-from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, Text, UniqueConstraint, event, select
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
+from sqlalchemy.util import await_only
+
+from bot import in_loop
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_MS, LOCKED_FOR, LOOK_AGAIN = 50, 30.0, 0.02
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -112,15 +118,12 @@ class Database:
         parsed = make_url(url)
         match parsed.get_backend_name():
             case "sqlite":
-                self._engine = create_async_engine(
-                    parsed.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": 30}
-                )
-                event.listen(self._engine.sync_engine, "connect", _configure_sqlite)
-                event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
+                self._engine, self._surveys = (_sqlite(parsed, driver) for driver in (in_loop.DRIVER, "aiosqlite"))
             case "postgresql":
                 self._engine = create_async_engine(
                     parsed.set(drivername="postgresql+psycopg"), pool_size=10, max_overflow=20, pool_pre_ping=True
                 )
+                self._surveys = self._engine
             case other:
                 raise ValueError(f"database {other!r} is not supported: use sqlite or postgresql")
         self._writer = self._engine.execution_options(write=True)
@@ -136,13 +139,19 @@ class Database:
 
     async def ping(self) -> None:
         """Raise if the database does not answer."""
-        async with self._engine.connect() as connection:
-            await connection.exec_driver_sql("SELECT 1")
+        async with self.read() as session:
+            await session.execute(select(1))
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """A session that only looks."""
+        """A session that only looks, at a few rows."""
         async with AsyncSession(self._engine, expire_on_commit=False) as session:
+            yield session
+
+    @asynccontextmanager
+    async def survey(self) -> AsyncIterator[AsyncSession]:
+        """A session that only looks, at so many rows that nobody else should have to wait for it."""
+        async with AsyncSession(self._surveys, expire_on_commit=False) as session:
             yield session
 
     @asynccontextmanager
@@ -157,7 +166,8 @@ class Database:
 
     async def close(self) -> None:
         """Give every connection back."""
-        await self._engine.dispose()
+        for engine in {self._engine, self._surveys}:
+            await engine.dispose()
 
 
 def after_commit(session: AsyncSession, call: Callable[[], None]) -> None:
@@ -165,15 +175,37 @@ def after_commit(session: AsyncSession, call: Callable[[], None]) -> None:
     event.listen(session.sync_session, "after_commit", lambda _: call(), once=True)
 
 
+def _sqlite(url: URL, driver: str) -> AsyncEngine:
+    engine = create_async_engine(url.set(drivername=f"sqlite+{driver}"), connect_args={"timeout": LOCKED_FOR})
+    event.listen(engine.sync_engine, "connect", _configure_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
 def _configure_sqlite(connection: Any, record: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={BUSY_MS}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
     # A deferred transaction that later writes can fail with "database is locked" at once; an immediate one waits.
-    write = connection.get_execution_options().get("write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    # past the engine's own book-keeping, which costs more than the statement
+    cursor: Any = connection.connection.cursor()
+    if not connection.get_execution_options().get("write", False):
+        cursor.execute("BEGIN")
+        cursor.close()
+        return
+    until = time.monotonic() + LOCKED_FOR
+    while True:
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+            cursor.close()
+            return
+        except sqlite3.OperationalError as error:
+            # another process writes: the loop goes on meanwhile
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            await_only(asyncio.sleep(LOOK_AGAIN))

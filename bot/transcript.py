@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import Select, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.bell import Bell, conversation_topic
@@ -23,8 +23,7 @@ _CHOICE = re.compile(r"(我?(选择?|要))?第?(?P<number>\d{1,2}|[一二两三�
 
 async def store(session: AsyncSession, bell: Bell, inbound: Inbound) -> Receipt:
     """Store a customer's message once; a repeated id returns the first receipt and counts the try."""
-    conversation = await find_or_make(session, inbound.channel, inbound.sender)
-    await session.get_one(ConversationRow, conversation, with_for_update=True)
+    conversation = await _lock_or_make(session, inbound.channel, inbound.sender)
     known = await session.scalar(
         update(MessageRow)
         .where(MessageRow.conversation_id == conversation, MessageRow.inbound_id == inbound.id)
@@ -127,17 +126,24 @@ async def edit(
 
 async def find(session: AsyncSession, channel: str, sender: str) -> int | None:
     """The conversation of a contact, or None before their first message."""
-    found: int | None = await session.scalar(
+    found: int | None = await session.scalar(_of(channel, sender))
+    return found
+
+
+def _of(channel: str, sender: str) -> Select[tuple[int]]:
+    return (
         select(ConversationRow.id)
         .join(ContactRow, ContactRow.id == ConversationRow.contact_id)
         .where(ContactRow.channel == channel, ContactRow.sender == sender)
     )
-    return found
 
 
-async def find_or_make(session: AsyncSession, channel: str, sender: str) -> int:
-    """The conversation of a contact, made at their first message; `IntegrityError` if another process just made it."""
-    found = await find(session, channel, sender)
+async def _lock_or_make(session: AsyncSession, channel: str, sender: str) -> int:
+    """The conversation of a contact, made at their first message; `IntegrityError` if another process just made it.
+
+    Nobody else adds a message to it until the transaction ends.
+    """
+    found: int | None = await session.scalar(_of(channel, sender).with_for_update(of=ConversationRow))
     if found is not None:
         return found
     contact = ContactRow(channel=channel, sender=sender)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from bot.database import Database, MessageRow
 from bot.message import Outbound, Speaker, Turn
@@ -35,23 +36,13 @@ class Visits:
 
     async def _recent(self, conversation: int) -> int:
         async with self._database.read() as session:
-            person = await session.scalar(
-                select(func.max(MessageRow.seq)).where(
-                    MessageRow.conversation_id == conversation,
-                    MessageRow.speaker.in_((Speaker.SYSTEM, Speaker.AGENT)),
-                )
+            rows = await session.execute(
+                select(MessageRow.speaker, MessageRow.at)
+                .where(MessageRow.conversation_id == conversation, MessageRow.at > datetime.now(UTC) - WITHIN)
+                .order_by(MessageRow.seq.desc())
             )
-            times = await session.scalars(
-                select(MessageRow.at)
-                .where(
-                    MessageRow.conversation_id == conversation,
-                    MessageRow.speaker == Speaker.CUSTOMER,
-                    MessageRow.seq > (person or 0),
-                    MessageRow.at > datetime.now(UTC) - WITHIN,
-                )
-                .order_by(MessageRow.at)
-            )
-            return visits(list(times))
+            since = takewhile(lambda row: row.speaker not in (Speaker.SYSTEM, Speaker.AGENT), rows.all())
+            return visits(sorted(row.at for row in since if row.speaker == Speaker.CUSTOMER))
 
 
 def visits(times: Sequence[datetime]) -> int:

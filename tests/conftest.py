@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import create_engine, make_url
 
@@ -22,6 +23,9 @@ BROWSER_ARGUMENTS = (
     "--disable-component-update --disable-sync"
 ).split()
 _numbers = count(1)
+
+settings.register_profile("laws", deadline=None)  # a law does not hold less on a busy machine
+settings.load_profile("laws")
 
 
 @pytest.fixture(scope="session")

@@ -85,7 +85,7 @@ class Board:
         unlimited = wanted.sort == "order" and wanted.status is None and wanted.view is None
         columns = SORTS["everything" if unlimited else wanted.sort]
         newest = wanted.sort == "newest"
-        async with self._database.read() as session:
+        async with self._database.survey() as session:
             query = await self._filtered(session, select(TicketRow), wanted)
             if cursor is not None:
                 place = tuple_(*columns)
@@ -99,7 +99,7 @@ class Board:
         """How many tickets are in each state; up to two seconds old."""
         async with self._counting:
             if self._counts is None or time.monotonic() - self._counts[0] > COUNTS_LAST:
-                async with self._database.read() as session:
+                async with self._database.survey() as session:
                     rows = await session.execute(select(TicketRow.status, func.count()).group_by(TicketRow.status))
                     self._counts = time.monotonic(), {status: count for status, count in rows}
             return self._counts[1]

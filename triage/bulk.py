@@ -77,7 +77,7 @@ class Bulk:
     async def preview(self, ids: Sequence[int], action: str, arguments: Mapping[str, Any]) -> Sequence[Effect]:
         """What `run` would do; raises `IllegalMove` for an unknown action or too many tickets."""
         _check(ids, action)
-        async with self._database.read() as session:
+        async with self._database.survey() as session:
             rows = {row.id: row for row in await session.scalars(select(TicketRow).where(TicketRow.id.in_(ids)))}
         effects = []
         for id in dict.fromkeys(ids):
@@ -138,7 +138,7 @@ class Bulk:
 
     async def links(self, id: int) -> Sequence[TicketRow]:
         """Tickets linked to this one."""
-        async with self._database.read() as session:
+        async with self._database.survey() as session:
             pairs = await session.scalars(select(LinkRow).where(or_(LinkRow.ticket_id == id, LinkRow.other_id == id)))
             ids = [pair.other_id if pair.ticket_id == id else pair.ticket_id for pair in pairs]
             return list(await session.scalars(select(TicketRow).where(TicketRow.id.in_(ids)).order_by(TicketRow.id)))
@@ -195,7 +195,7 @@ class Bulk:
                 return await self._queue.merge(id, agent, int(arguments["into"]))
 
     async def _fields(self, ids: Sequence[int]) -> list[dict[str, Any]]:
-        async with self._database.read() as session:
+        async with self._database.survey() as session:
             rows = await session.scalars(select(TicketRow).where(TicketRow.id.in_(ids)))
             return [
                 {

@@ -83,7 +83,7 @@ class Search:
 
         Ids up to `reach` below the newest indexed one are looked at again: a transaction may commit late.
         """
-        async with self._database.read() as session:
+        async with self._database.survey() as session:
             last = await session.scalar(select(func.max(DocumentRow.message_id))) or 0
             messages = (
                 await session.execute(

@@ -45,7 +45,7 @@ class Wall:
             for key, name in self._taxonomy.teams.items()
         }  # fmt: skip
         team = TicketRow.team
-        async with self._database.read() as session:
+        async with self._database.survey() as session:
             for key, count, oldest in await session.execute(
                 select(team, func.count(), func.min(TicketRow.created_at)).where(in_states(UNCLAIMED)).group_by(team)
             ):
@@ -90,7 +90,7 @@ class Wall:
         by_hour = [0] * 24
         claimed: dict[int, datetime] = {}
         handling: list[float] = []
-        async with self._database.read() as session:
+        async with self._database.survey() as session:
             last = 0
             while True:
                 rows = (

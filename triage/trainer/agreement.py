@@ -32,7 +32,7 @@ def kappa(pairs: Sequence[tuple[Hashable, Hashable]]) -> float | None:
 
 async def agreement(database: Database) -> Mapping[str, Mapping[str, Any]]:
     """For intent, entities, category and priority: how many items two read, how many alike, kappa, and it in words."""
-    async with database.read() as session:
+    async with database.survey() as session:
         rows = await session.execute(
             select(ReviewItemRow.kind, ReviewItemRow.text_key, LabelEventRow)
             .join(LabelEventRow, LabelEventRow.item_id == ReviewItemRow.id)

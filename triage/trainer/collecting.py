@@ -84,7 +84,7 @@ class Collecting:
     async def _new(self, table: type[Row]) -> list[Row]:
         """Rows after the mark, and those before it that may have been committed late."""
         source = table.__tablename__
-        async with self._database.read() as session:
+        async with self._database.survey() as session:
             mark = await session.get(ReviewMarkRow, source)
             last = mark.last if mark else 0
             late = (table.id > last - LATE_ROWS, table.id <= last, table.at > self._now() - LATE)
@@ -99,7 +99,7 @@ class Collecting:
         self, readings: Sequence[ReadingRow], events: Sequence[TicketEventRow]
     ) -> tuple[list[Finding], list[Heard]]:
         """What the signs find in these rows; and the readings with their words, for the vocabulary."""
-        async with self._database.read() as session:
+        async with self._database.survey() as session:
             tickets = await self._tickets(session, events)
             conversations = {row.conversation_id for row in readings} | {
                 one.conversation_id for one in tickets.values()

@@ -65,7 +65,7 @@ class Effect:
     async def days(self, first: date, last: date, truth: Mapping[str, str]) -> list[dict[str, Any]]:
         """Each day's messages and misses, Shanghai's days; `truth` gives settled intents by text key."""
         found = []
-        async with self._database.read() as session:
+        async with self._database.survey() as session:
             for number in range((last - first).days + 1):
                 day = first + timedelta(days=number)
                 counts = await _counts(session, _begins(day), _begins(day + timedelta(days=1)), truth)
@@ -74,7 +74,7 @@ class Effect:
 
     async def intents(self, since: datetime, until: datetime, truth: Mapping[str, str]) -> list[dict[str, Any]]:
         """Messages and misses of every intent in a span of time, most misses first."""
-        async with self._database.read() as session:
+        async with self._database.survey() as session:
             counts = await _counts(session, since, until, truth)
         rows = [{"intent": intent, **told(count)} for intent, count in counts.items()]
         return sorted(rows, key=lambda row: (-row["misses"], row["intent"]))
@@ -87,7 +87,7 @@ class Effect:
         A week is cut short by the promotion next to it, so that each side is one model's.
         """
         found = []
-        async with self._database.read() as session:
+        async with self._database.survey() as session:
             for number, (at, version) in enumerate(promotions):
                 since = max([at - WEEK, *(promotions[number - 1][:1] if number else ())])
                 until = min([at + WEEK, now, *(promotions[number + 1][:1] if number + 1 < len(promotions) else ())])
@@ -115,7 +115,7 @@ async def settled(database: Database) -> dict[str, str]:
     """From text keys to the intent that trainers settled."""
     done = (ReviewItemRow.kind == Kind.DIALOGUE, ReviewItemRow.status.in_((State.LABELLED, State.DONE)))
     events: dict[str, list[LabelEventRow]] = defaultdict(list)
-    async with database.read() as session:
+    async with database.survey() as session:
         for key, event in await session.execute(
             select(ReviewItemRow.text_key, LabelEventRow)
             .join(LabelEventRow, LabelEventRow.item_id == ReviewItemRow.id)

@@ -113,7 +113,7 @@ class Review:
             value, id = _place(cursor)
             after = and_(ReviewItemRow.value == value, ReviewItemRow.id < id)
             query = query.where(or_(ReviewItemRow.value < value, after))
-        async with self._database.read() as session:
+        async with self._database.survey() as session:
             rows = list(
                 await session.scalars(
                     query.order_by(ReviewItemRow.value.desc(), ReviewItemRow.id.desc()).limit(limit + 1)
@@ -126,7 +126,7 @@ class Review:
     async def counts(self, reader: str) -> Mapping[str, Mapping[str, int]]:
         """How many: by state, and by kind and reason of those this `reader` can label now."""
         mine = _conditions(Wanted(reader=reader))
-        async with self._database.read() as session:
+        async with self._database.survey() as session:
             states = await session.execute(select(ReviewItemRow.status, func.count()).group_by(ReviewItemRow.status))
             kinds = await session.execute(
                 select(ReviewItemRow.kind, func.count()).where(*mine).group_by(ReviewItemRow.kind)
@@ -147,12 +147,12 @@ class Review:
 
     async def item(self, id: int) -> ReviewItemRow:
         """One item; raises `NoItem`."""
-        async with self._database.read() as session:
+        async with self._database.survey() as session:
             return await found(session.get(ReviewItemRow, id), id)
 
     async def around(self, item: ReviewItemRow) -> list[dict[str, Any]]:
         """The conversation around the item's message, masked: up to `AROUND` messages before and after it."""
-        async with self._database.read() as session:
+        async with self._database.survey() as session:
             rows = await session.scalars(
                 select(MessageRow)
                 .where(

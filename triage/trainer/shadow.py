@@ -107,13 +107,13 @@ class Listener:
     async def begin(self) -> None:
         """From here on: what was said before is not read."""
         number = ReadingRow.id if self._kind == "dialogue" else TicketRow.id
-        async with self._database.read() as session:
+        async with self._database.survey() as session:
             self._last = await session.scalar(select(func.max(number))) or 0
 
     async def look(self, now: datetime | None = None) -> int:
         """Read what is new by now; how many texts that were."""
         before = (now or datetime.now(UTC)) - SETTLED
-        async with self._database.read() as session:
+        async with self._database.survey() as session:
             found, last = await (_messages if self._kind == "dialogue" else _tickets)(session, self._last, before)
         read = await asyncio.to_thread(self._read, [one.text for one in found])
         async with self._database.write() as session:
@@ -133,7 +133,7 @@ async def summary(database: Database) -> list[dict[str, Any]]:
     """Every shadowed version: how many texts, how many read alike, since when; the newest first."""
     row = ShadowReadingRow
     same = func.sum(case((row.read == row.live, 1), else_=0))
-    async with database.read() as session:
+    async with database.survey() as session:
         found = await session.execute(
             select(row.kind, row.version, func.count(), same, func.min(row.at), func.max(row.at))
             .group_by(row.kind, row.version)
@@ -152,7 +152,7 @@ async def summary(database: Database) -> list[dict[str, Any]]:
 async def differing(database: Database, kind: str, version: str) -> list[dict[str, Any]]:
     """What the candidate read otherwise, newest first, masked."""
     row = ShadowReadingRow
-    async with database.read() as session:
+    async with database.survey() as session:
         found = await session.scalars(
             select(row)
             .where(row.kind == kind, row.version == version, row.read != row.live)

@@ -66,7 +66,7 @@ async def labels(job: Work, database: Database, data: Path = nlu_data.HERE) -> N
 
     Corrected sentences also become regression tests. A sentence too near to a frozen one is settled but not learnt.
     """
-    async with database.read() as session:
+    async with database.survey() as session:
         ready = await accepted(session)
     rows = {one.item: _row(one) for one in ready}
     written = []
