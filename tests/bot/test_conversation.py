@@ -91,6 +91,7 @@ def test_two_processes_answer_a_message_once(database_url: Url) -> None:
     run(url, scene)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 4)), min_size=1, max_size=15))
 def test_seq_is_gapless_under_any_order_and_retry(database_url: Url, order: list[tuple[str, int]]) -> None:

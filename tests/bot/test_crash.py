@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from bot.conversation import Conversations
 from bot.database import Database
 from bot.message import Speaker
@@ -13,6 +15,7 @@ from tests.fakes import RememberingDesk, ScriptedDialogue
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_a_killed_process_loses_and_doubles_nothing(database_url: Callable[[], str]) -> None:
     url = database_url()
     process = subprocess.Popen(

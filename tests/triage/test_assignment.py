@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from tests.triage.simulation import jain, simulate
 from tests.triage.stage import Stage, Url, run
 from triage.assignment import Agent
@@ -63,6 +65,7 @@ def test_tickets_of_an_agent_who_left_flow_back_with_their_age(database_url: Url
     run(database_url(), scene)
 
 
+@pytest.mark.slow
 def test_in_a_simulated_day_no_agent_idles_beside_a_waiting_ticket_and_work_is_even(database_url: Url) -> None:
     """Fewer tickets than the bench's 1,000 × 20, the same law; virtual time, the real queue."""
 

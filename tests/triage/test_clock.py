@@ -64,6 +64,7 @@ def slow_add(found: BusinessCalendar, start: datetime, minutes: int) -> datetime
     return moment if left == 0 else None
 
 
+@pytest.mark.slow
 @settings(max_examples=2000, deadline=None)
 @given(found=calendars, start=starts, minutes=st.integers(0, 300))
 def test_due_times_agree_with_the_minute_by_minute_reference(

@@ -44,6 +44,7 @@ ALLOWED = {
 }  # everything else is for those who work tickets, and under /api/trainer for trainers
 
 
+@pytest.mark.slow
 def test_every_endpoint_knows_every_role(database_url: Url) -> None:
     async def scene(stage: Stage) -> None:
         clients = {role: await stage.login(f"a-{role}", role) for role in Role}

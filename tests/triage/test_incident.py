@@ -4,6 +4,7 @@ import asyncio
 import random
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import select
 
 from bot.message import Owner
@@ -23,6 +24,7 @@ async def report(stage: Stage, sender: str, place: Place) -> None:
     await stage.file(sender, "P2 停电了", sender)
 
 
+@pytest.mark.slow
 def test_reports_of_three_faults_become_three_incidents(database_url: Url) -> None:
     """A whole feeder, one transformer of a second, one of a third: the issue's 500 reports, in 60."""
 

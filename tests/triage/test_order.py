@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import insert
 
 from bot.database import ContactRow, ConversationRow
@@ -42,6 +43,7 @@ def test_a_locked_priority_is_not_changed_by_urging(database_url: Url) -> None:
     run(database_url(), scene)
 
 
+@pytest.mark.slow
 def test_fifty_claimers_share_a_queue_without_loss(database_url: Url) -> None:
     async def scene(stage: Stage) -> None:
         count, claimers = 200, 50

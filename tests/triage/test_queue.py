@@ -102,6 +102,7 @@ def test_two_agents_never_get_the_same_ticket(database_url: Url) -> None:
     run(database_url(), scene)
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(arrivals=st.lists(st.tuples(st.sampled_from(["P2", "P3", "P4"]), st.integers(0, 300)), min_size=1, max_size=8))
 def test_the_queue_is_worked_by_priority_then_due_time(database_url: Url, arrivals: list[tuple[str, int]]) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -137,4 +138,4 @@ class TicketLife(RuleBasedStateMachine):
 
 
 TicketLife.TestCase.settings = settings(max_examples=6, stateful_step_count=20, deadline=None)
-TestTicketLife = TicketLife.TestCase
+TestTicketLife = pytest.mark.slow(TicketLife.TestCase)

@@ -133,6 +133,7 @@ def test_unusable_examples_are_refused(tmp_path: Path, rows: list[Example], name
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.slow
 def test_any_hugging_face_encoder_can_be_used_and_is_checked_when_loaded(tmp_path: Path) -> None:
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast

@@ -199,6 +199,7 @@ def test_a_late_commit_is_not_overlooked(database_url: Url) -> None:
     run(database_url(), scene)
 
 
+@pytest.mark.slow
 def test_nine_in_ten_seeded_errors_stand_in_the_first_rows(tmp_path: Path) -> None:
     found, seeded = 0, 0
     for seed in (1, 2, 3):

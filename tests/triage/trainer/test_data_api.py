@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 import nlu_data
 from bot.dialogue.responses import HERE
@@ -47,6 +48,7 @@ def file(name: str, rows: list[exchange.Row]) -> dict[str, str]:
     return {"format": name, "name": "甲.csv", "content": content}
 
 
+@pytest.mark.slow
 def test_counts_and_findings_come_in_words(database_url: Url, tmp_path: Path) -> None:
     async def scene(stage: Stage, zhou: httpx.AsyncClient, root: Path) -> None:
         clean = (await zhou.get("/trainer/data")).json()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
 from sqlalchemy import update
 
 from bot.message import Reading
@@ -45,6 +46,7 @@ def test_misses_are_counted_by_kind_day_and_intent(database_url: Url) -> None:
     run(database_url(), scene)
 
 
+@pytest.mark.slow
 def test_a_settled_meaning_moves_the_message_to_its_intent(database_url: Url) -> None:
     async def scene(stage: Stage) -> None:
         await said(stage, "宝贝不转了", "greet", NOON)

@@ -16,6 +16,7 @@ from bot.settings import ROOT
 from nlu_data import Complaint, Utterance
 from triage.trainer import exchange
 
+pytestmark = pytest.mark.slow
 PEERS = Path(__file__).with_name("peers")
 # doccano 1.8.4 names no upper bounds, and does not start with the newest of these
 DOCCANO = ("doccano==1.8.4", "marshmallow<4", "setuptools<81", "numpy<2", "scipy<1.13", "scikit-learn<1.5")

@@ -280,6 +280,7 @@ asyncio.run(work())
 """
 
 
+@pytest.mark.slow
 def test_a_kill_loses_no_saved_label(tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path / 'killed.db'}"
     process = subprocess.Popen([sys.executable, "-c", KILLED, url], stdout=subprocess.PIPE, text=True)

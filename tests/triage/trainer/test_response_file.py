@@ -66,6 +66,7 @@ def before_text(name: str) -> str:
     return str(yaml.safe_load(SOURCE)["responses"][name][0]["text"])
 
 
+@pytest.mark.slow
 def test_writing_what_stands_there_changes_no_byte_of_the_projects_files() -> None:
     for file in (file for folder in FOLDERS for file in folder.glob("*.yml")):
         source = file.read_bytes().decode("utf-8")

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.triage.stage import Stage, run
 from tests.triage.trainer.items import add, text_for
 
@@ -18,6 +20,7 @@ def line(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_an_item_is_listed_labelled_and_refused(tmp_path: Path) -> None:
     url, text = f"sqlite+aiosqlite:///{tmp_path / 'line.db'}", text_for(False)
 

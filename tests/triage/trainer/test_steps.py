@@ -53,6 +53,7 @@ async def state(stage: Stage, id: int) -> str:
         return (await session.get_one(ReviewItemRow, id)).status
 
 
+@pytest.mark.slow
 def test_settled_labels_go_into_the_files_once_and_become_regressions(
     database_url: Url, tmp_path: Path, data: Path
 ) -> None:
