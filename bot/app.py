@@ -42,6 +42,7 @@ from bot.dialogue import environment
 from bot.dialogue.responses import Responses
 from bot.files import Files
 from bot.follow import Follower, Live
+from bot.media import Media
 from bot.outbox import Outbox
 from bot.rasa import Rasa
 from bot.settings import Settings
@@ -94,6 +95,7 @@ class Bridge:
     channels: tuple[Channel, ...]
     outbox: Outbox
     files: Files
+    media: Media
     desk: Parts
     rounds: Rounds
     followers: tuple[Follower, ...]
@@ -133,7 +135,9 @@ def assemble(settings: Settings) -> Bridge:
     channels: list[Channel] = [web]
     if settings.wechat is not None:
         account = settings.wechat
-        client = None if passive else WeChatClient(account.app_id, account.app_secret, account.api_base)
+        # a passive account with a secret may still bring in media
+        secret = account.app_secret
+        client = WeChatClient(account.app_id, secret, account.api_base) if secret else None
         channels.append(WeChat(account, passive, client))
     if settings.telegram is not None:
         channels.append(Telegram(settings.telegram, settings.secret_key, conversations.edit, settings.public_url))
@@ -145,7 +149,8 @@ def assemble(settings: Settings) -> Bridge:
     )  # fmt: skip
     return Bridge(
         settings, database, bell, systems, verification, rasa, taxonomy, queue, conversations, tuple(channels),
-        Outbox(database, channels, bell), files, desk, Rounds(database, queue, assignment, bell, now),
+        Outbox(database, channels, bell), files, Media(database, channels, files, conversations, bell), desk,
+        Rounds(database, queue, assignment, bell, now),
         (_follower(dialogue_models, rasa), _follower(triage_models, classifier)),
     )  # fmt: skip
 
@@ -165,7 +170,8 @@ def build(bridge: Bridge) -> FastAPI:
         others = Watch(bridge.conversations, bridge.bell).run()
         models = (follower.run() for follower in bridge.followers)
         edits = bridge.desk.answers.run()
-        ours = (bridge.outbox.run(), bridge.rounds.run(), search, review, policy, notices, edits, others)
+        carried = (bridge.outbox.run(), bridge.media.run())
+        ours = (*carried, bridge.rounds.run(), search, review, policy, notices, edits, others)
         tasks = [asyncio.create_task(one) for one in (*ours, _recover(bridge), *models, *doors)]
         yield
         for task in reversed(tasks):

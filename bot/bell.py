@@ -12,6 +12,7 @@ Event = Mapping[str, Any]
 CHANGED: Event = {"type": "changed"}
 QUEUE = "queue"
 DESK = "desk"
+MEDIA = "media"
 CONVERSATION = "conversation:"
 
 

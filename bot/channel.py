@@ -8,7 +8,7 @@ from typing import Protocol
 
 from starlette.routing import BaseRoute
 
-from bot.message import Inbound, Outbound, Receipt
+from bot.message import Attachment, Inbound, Outbound, Receipt
 
 Receive = Callable[[Inbound], Awaitable[Receipt]]
 
@@ -36,6 +36,10 @@ class Undeliverable(ChannelError):
 
 class Unconfirmed(ChannelError):
     """The platform took the request and did not answer in time: it is not sent again, so that nothing is doubled."""
+
+
+class Gone(ChannelError):
+    """The platform no longer has the content, or never gives it: the message keeps this as a note."""
 
 
 class Throttled(ChannelError):
@@ -77,4 +81,8 @@ class Channel(Protocol):
 
         `part.key` is the same at every try.
         """
+        ...
+
+    async def media(self, attachment: Attachment) -> bytes:
+        """The content of an attachment that is still `awaited`, of any size and kind; raises `Gone`."""
         ...

@@ -18,13 +18,16 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from bot import ogg
 from bot.message import Attachment
 
 LARGEST = 10_000_000
 MOST_PIXELS = 50_000_000
 LINK_LASTS = 300
 LONGEST_NAME = 80
-SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "application/pdf": ".pdf"}
+SUFFIXES = {
+    "image/jpeg": ".jpg", "image/png": ".png", "application/pdf": ".pdf", "audio/ogg": ".ogg", "audio/amr": ".amr",
+}  # fmt: skip
 READABLE = ("JPEG", "PNG", "WEBP", "GIF")
 EXPIRED = "链接已过期，请回到对话里重新打开。"
 
@@ -41,6 +44,7 @@ class Unfit(ValueError):
 TOO_LARGE = ("too_large", f"文件太大了，请选择{LARGEST // 1_000_000} MB以内的。")
 BROKEN = ("bad_file", "图片打不开，可能没有传完整，请重新选择。")
 UNKNOWN = ("bad_file", "只能发送图片（JPG、PNG、WebP、GIF）和 PDF 文件。")
+NO_VOICE = ("bad_file", "语音打不开，请重新录一段，或者用文字说明。")
 TOO_MANY_PIXELS = ("too_large", "图片尺寸太大了，请缩小后再发。")
 
 
@@ -59,15 +63,15 @@ class Files:
         self._folder = folder
         self._signer = URLSafeTimedSerializer(secret_key, salt="files")
 
-    async def keep(self, content: bytes, name: str, key: str) -> Attachment:
+    async def keep(self, content: bytes, name: str, key: str, spoken: bool = False) -> Attachment:
         """Store a file once for a `key`; raises `Unfit` and leaves nothing behind if it is not taken.
 
         A picture is drawn anew, upright and without metadata (place, camera, time); its type is what it contains,
-        whatever its name says.
+        whatever its name says. Only `spoken` messages may be sound.
         """
         if len(content) > LARGEST:
             raise Unfit(*TOO_LARGE)
-        fit = await asyncio.to_thread(_fit, content)
+        fit = await asyncio.to_thread(_spoken if spoken else _fit, content)
         suffix = SUFFIXES[fit.mime]
         ref = hashlib.sha256(key.encode()).hexdigest()[:40] + suffix
         await asyncio.to_thread(self._write, ref, fit.content)
@@ -78,6 +82,8 @@ class Files:
         shown: dict[str, Any] = {
             "kind": attachment.kind, "name": attachment.name, "mime": attachment.mime, "size": attachment.size,
         }  # fmt: skip
+        if attachment.note:
+            shown["note"] = attachment.note
         if attachment.latitude is not None:
             shown |= {"latitude": attachment.latitude, "longitude": attachment.longitude}
         if self._path(attachment.ref).is_file():
@@ -153,6 +159,16 @@ def _fit(content: bytes) -> _Fit:
         return _Fit("image", "image/png", written.getvalue())
     bare.save(written, "JPEG", quality=88)
     return _Fit("image", "image/jpeg", written.getvalue())
+
+
+def _spoken(content: bytes) -> _Fit:
+    """WeChat's voices are AMR, which holds nothing but sound; Telegram's are Opus in Ogg, with comments."""
+    if content.startswith((b"#!AMR\n", b"#!AMR-WB\n")):
+        return _Fit("voice", "audio/amr", content)
+    try:
+        return _Fit("voice", "audio/ogg", ogg.without_comments(content))
+    except ValueError:
+        raise Unfit(*NO_VOICE) from None
 
 
 def _name(name: str, suffix: str) -> str:

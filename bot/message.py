@@ -47,8 +47,9 @@ class Delivery(StrEnum):
 class Attachment:
     """What came beside the text: `kind` is image, voice, video, file or location.
 
-    `ref` is the platform's own id of the content, by which the channel can fetch it; degrees are WGS-84 or as the
-    platform gives them.
+    `ref` names the content among our files, "" while only the platform has it; `source` is what its channel needs to
+    bring it in, "" where there is nothing to bring; `note` tells the agent why it never came. Degrees are WGS-84 or as
+    the platform gives them.
     """
 
     kind: str
@@ -58,6 +59,13 @@ class Attachment:
     size: int = 0
     latitude: float | None = None
     longitude: float | None = None
+    source: str = ""
+    note: str = ""
+
+    @property
+    def awaited(self) -> bool:
+        """The platform still holds the content."""
+        return bool(self.source) and not self.ref and not self.note
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from sqlalchemy import Select, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.bell import Bell, conversation_topic
-from bot.database import ContactRow, ConversationRow, MessageRow, after_commit
+from bot.bell import MEDIA, Bell, conversation_topic
+from bot.database import ContactRow, ConversationRow, MediaRow, MessageRow, after_commit
 from bot.message import Attachment, Button, Card, Delivery, Inbound, Message, Receipt, Speaker
 
 NUL_SHOWN = "\N{SYMBOL FOR NULL}"
@@ -71,27 +71,29 @@ async def append(
     assert seq is not None
     ours = inbound is None
     now = datetime.now(UTC)
-    session.add(
-        MessageRow(
-            conversation_id=conversation,
-            seq=seq,
-            speaker=speaker,
-            text=text,
-            buttons=[{"title": b.title, "payload": b.payload} for b in buttons],
-            card=dict(card) if card is not None else None,
-            at=at or now,
-            inbound_id=inbound.id if inbound else None,
-            platform_id=inbound.platform_id if inbound else None,
-            attachments=[asdict(a) for a in inbound.attachments] if inbound else [],
-            payload=payload,
-            answers=answers,
-            answered=ours,
-            delivery=Delivery.QUEUED if ours else Delivery.NONE,
-            delivery_tries=0 if ours else 1,
-            delivery_due=now if ours else None,
-        )
+    row = MessageRow(
+        conversation_id=conversation,
+        seq=seq,
+        speaker=speaker,
+        text=text,
+        buttons=[{"title": b.title, "payload": b.payload} for b in buttons],
+        card=dict(card) if card is not None else None,
+        at=at or now,
+        inbound_id=inbound.id if inbound else None,
+        platform_id=inbound.platform_id if inbound else None,
+        attachments=[asdict(a) for a in inbound.attachments] if inbound else [],
+        payload=payload,
+        answers=answers,
+        answered=ours,
+        delivery=Delivery.QUEUED if ours else Delivery.NONE,
+        delivery_tries=0 if ours else 1,
+        delivery_due=now if ours else None,
     )
+    session.add(row)
     await session.flush()
+    if inbound is not None and any(attachment.awaited for attachment in inbound.attachments):
+        session.add(MediaRow(message_id=row.id, due=now))
+        after_commit(session, lambda: bell.ring(MEDIA))
     after_commit(session, lambda: bell.ring(conversation_topic(conversation)))
     if ours:
         after_commit(session, lambda: bell.ring("outbox"))

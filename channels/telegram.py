@@ -26,10 +26,13 @@ from aiogram.types import (
     BotCommand,
     BufferedInputFile,
     CallbackQuery,
+    Document,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
     Message,
     Update,
+    Video,
+    Voice,
 )
 from aiohttp import ConnectionTimeoutError
 from pydantic import ValidationError
@@ -37,7 +40,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from bot.channel import Receive, Throttled, Unconfirmed, Undeliverable
+from bot.channel import Gone, Receive, Throttled, Unconfirmed, Undeliverable
+from bot.files import LARGEST
 from bot.message import Attachment, Inbound, Outbound
 from bot.settings import TelegramSettings
 from channels import chart, rendering
@@ -51,6 +55,7 @@ SIGNED_BYTES = 9
 GROUP = "我可以回答停电、缴费、营业厅等公开问题。查询户号信息请私聊我，群里不查个人用电信息。"
 PRIVATE = "私聊小桥"
 BLOCKED = "客户停用了机器人"
+NOT_THERE = "Telegram 上已经没有这个文件，请重新发一次。"
 COMMANDS = {"menu": "服务菜单", "human": "转人工"}
 
 Edit = Callable[[str, str, str, str, datetime], Awaitable[bool]]
@@ -192,6 +197,22 @@ class Telegram:
                 raise Unconfirmed("Telegram 没有回应") from failure
             raise
 
+    async def media(self, attachment: Attachment) -> bytes:
+        """By getFile; a file larger than we take is not read to its end."""
+        try:
+            path = (await self._bot.get_file(attachment.source)).file_path or ""
+        except TelegramBadRequest as failure:
+            raise Gone(NOT_THERE) from failure
+        content = bytearray()
+        session = self._bot.session
+        async for chunk in session.stream_content(
+            session.api.file_url(self._bot.token, path), timeout=SEND_SECONDS, raise_for_status=True
+        ):
+            content += chunk
+            if len(content) > LARGEST:
+                break
+        return bytes(content)
+
     def _keyboard(self, recipient: str, part: Outbound) -> InlineKeyboardMarkup | None:
         if not part.buttons:
             return None
@@ -215,9 +236,7 @@ class Telegram:
             log.warning("Telegram: refused a button that is not ours")
             return None
         seq, place = map(int, choice.split(":"))
-        return Inbound(
-            NAME, chat, f"{self._bot.id}:{update_id}", "（按钮）", datetime.now(UTC), choice=(seq, place)
-        )
+        return Inbound(NAME, chat, f"{self._bot.id}:{update_id}", "（按钮）", datetime.now(UTC), choice=(seq, place))
 
     def _inbound(self, update_id: int, message: Message) -> Inbound | None:
         text, attachments = _content(message)
@@ -286,17 +305,13 @@ def _content(message: Message) -> tuple[str, tuple[Attachment, ...]]:
         return words, ()
     if message.photo:
         largest = message.photo[-1]
-        return words or "[图片]", (Attachment("image", largest.file_id, size=largest.file_size or 0),)
+        return words or "[图片]", (Attachment("image", size=largest.file_size or 0, source=largest.file_id),)
     if message.voice:
-        voice = message.voice
-        return words or "[语音]", (Attachment("voice", voice.file_id, "", voice.mime_type or "", voice.file_size or 0),)
+        return words or "[语音]", (_held("voice", message.voice),)
     if message.video:
-        video = message.video
-        return words or "[视频]", (Attachment("video", video.file_id, "", video.mime_type or "", video.file_size or 0),)
+        return words or "[视频]", (_held("video", message.video),)
     if message.document:
-        file = message.document
-        attachment = Attachment("file", file.file_id, file.file_name or "", file.mime_type or "", file.file_size or 0)
-        return words or "[文件]", (attachment,)
+        return words or "[文件]", (_held("file", message.document, message.document.file_name or ""),)
     if message.location:
         name = f"{message.venue.title} {message.venue.address}".strip() if message.venue else ""
         place = Attachment(
@@ -304,3 +319,7 @@ def _content(message: Message) -> tuple[str, tuple[Attachment, ...]]:
         )
         return f"我在{name}，这里停电了吗？" if name else "[位置]", (place,)
     return "", ()
+
+
+def _held(kind: str, file: Voice | Video | Document, name: str = "") -> Attachment:
+    return Attachment(kind, "", name, file.mime_type or "", file.file_size or 0, source=file.file_id)

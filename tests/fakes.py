@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.routing import BaseRoute
 
-from bot.channel import Receive
-from bot.message import Button, Outbound, Reading, Turn
+from bot.channel import Gone, Receive
+from bot.message import Attachment, Button, Outbound, Reading, Turn
 
 
 class ScriptedDialogue:
@@ -76,6 +76,7 @@ class RememberingChannel:
         self.started = 0
         self.keys: list[str] = []
         self.fails_at: set[int] = set()
+        self.held: dict[str, bytes] = {}
 
     def routes(self, receive: Receive) -> Sequence[BaseRoute]:
         return []
@@ -85,6 +86,11 @@ class RememberingChannel:
 
     async def check(self) -> None:
         """Always known."""
+
+    async def media(self, attachment: Attachment) -> bytes:
+        if attachment.source not in self.held:
+            raise Gone("没有了")
+        return self.held[attachment.source]
 
     def parts(self, message: Outbound) -> Sequence[Outbound]:
         return [Outbound(text) for text in message.text.split("|")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import time
 from collections.abc import Awaitable, Callable
@@ -26,6 +27,18 @@ class Shown:
     picture: str = ""
     key: str = ""
     at: float = field(default_factory=time.time)
+
+
+def shown_file(content: bytes, mime: str, name: str, caption: str = "") -> Shown:
+    """The bubble of a file that a person sent."""
+    if mime.startswith("image/"):
+        return Shown("me", caption, picture=f"data:{mime};base64,{base64.b64encode(content).decode()}")
+    return Shown("me", f"[{'语音' if mime.startswith('audio/') else '文件'}] {name} {caption}".strip())
+
+
+def given_file(body: dict[str, str]) -> tuple[bytes, str, str]:
+    """Content, type and name of a file as the page gives it."""
+    return base64.b64decode(body["data"]), body["mime"], body["name"]
 
 
 Say = Callable[[str, dict[str, Any]], Awaitable[None]]

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from channels.simulator.phone import Shown, phone_routes
+from channels.simulator.phone import Shown, given_file, phone_routes, shown_file
 
 RETRY_EVERY = 0.2
 RETRIES = 200
@@ -30,7 +30,7 @@ RETRIES = 200
 class TelegramFaults:
     """Switches: `copies` of every update; `reorder` gives two updates the wrong way round; `throttled` seconds are
     asked of each send (429); `blocked` refuses with 403; `failing` answers 500; `forget` accepts and never answers;
-    `slow` seconds before each answer.
+    `slow` seconds before each answer; `gone` no longer has the files that people sent.
     """
 
     copies: int = 1
@@ -40,6 +40,7 @@ class TelegramFaults:
     failing: bool = False
     forget: bool = False
     slow: float = 0.0
+    gone: bool = False
 
 
 class TelegramPlatform:
@@ -60,6 +61,7 @@ class TelegramPlatform:
         self._update_ids = itertools.count(1000)
         self._message_ids = itertools.count(1)
         self._people: dict[str, int] = {}
+        self._held: dict[str, bytes] = {}
         self._http = httpx.AsyncClient(limits=httpx.Limits(max_connections=None), timeout=30)
         self._pushing: set[asyncio.Task[None]] = set()
 
@@ -67,6 +69,7 @@ class TelegramPlatform:
         """The Bot API and the phone page."""
         routes = [
             Route(f"/bot{self.token}/{{method}}", self._method, methods=["GET", "POST"]),
+            Route(f"/file/bot{self.token}/{{path}}", self._file),
             *phone_routes("Telegram（模拟）", self.chats, self.faults, self._phone),
         ]
         return Starlette(routes=routes)
@@ -83,6 +86,21 @@ class TelegramPlatform:
         """A person writes; returns the message id."""
         self.chats[name].append(Shown("me", text or "[附件]"))
         return self.update(name, "message", {**({"text": text} if text else {}), **more})
+
+    def send(self, name: str, content: bytes, mime: str, file: str = "", caption: str = "") -> None:
+        """A person sends a picture, a voice (Ogg) or another file."""
+        id = f"file{next(self._message_ids)}"
+        self._held[id] = content
+        held = {"file_id": id, "file_unique_id": id, "file_size": len(content)}
+        more: dict[str, Any] = {"caption": caption} if caption else {}
+        if mime in ("image/jpeg", "image/png"):
+            more["photo"] = [{**held, "width": 1, "height": 1}]
+        elif mime == "audio/ogg":
+            more["voice"] = {**held, "duration": 1, "mime_type": mime}
+        else:
+            more["document"] = {**held, "file_name": file, "mime_type": mime}
+        self.chats[name].append(shown_file(content, mime, file, caption))
+        self.update(name, "message", more)
 
     def edit(self, name: str, message_id: int, text: str) -> None:
         """A person changes a message."""
@@ -142,6 +160,8 @@ class TelegramPlatform:
         if "data" in body:
             self.chats[name].append(Shown("me", str(body.get("title", ""))))
             self.press(name, str(body["data"]))
+        elif "file" in body:
+            self.send(name, *given_file(body["file"]))
         else:
             self.say(name, str(body.get("text", "")))
 
@@ -158,11 +178,23 @@ class TelegramPlatform:
             case "answerCallbackQuery":
                 self.answered_queries.append(found["callback_query_id"])
                 result = True
+            case "getFile":
+                id = found["file_id"]
+                if self.faults.failing:
+                    return _error(500, "Internal Server Error")
+                if id not in self._held or self.faults.gone:
+                    return _error(400, "Bad Request: wrong file_id or the file is temporarily unavailable")
+                size = len(self._held[id])
+                result = {"file_id": id, "file_unique_id": id, "file_size": size, "file_path": id}
             case "setMyCommands" | "deleteWebhook" | "setWebhook":
                 result = True
             case other:
                 return _error(404, f"Not Found: method {other}")
         return JSONResponse({"ok": True, "result": result})
+
+    async def _file(self, request: Request) -> Response:
+        await asyncio.sleep(self.faults.slow)
+        return Response(self._held[request.path_params["path"]], media_type="application/octet-stream")
 
     async def _get_updates(self, offset: int, timeout: float) -> list[dict[str, Any]]:
         until = time.monotonic() + timeout

@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bot.settings import WeChatSettings
-from channels.simulator.phone import Shown, phone_routes
+from channels.simulator.phone import Shown, given_file, phone_routes, shown_file
 from channels.wechat.protocol import Crypt, signature
 
 TRIES = 3
@@ -32,8 +32,8 @@ UNAVAILABLE = "该公众号提供的服务出现故障，请稍后再试"
 @dataclass
 class WeChatFaults:
     """Switches: `copies` of every message at once; `busy`, `quota`, `closed` and `throttled` answer each send with that
-    error; `forget` accepts a message and never answers; `slow` seconds before each answer; `mode` is plain,
-    compatible or aes.
+    error; `forget` accepts a message and never answers; `slow` seconds before each answer; `gone` no longer has the
+    followers' media; `mode` is plain, compatible or aes.
     """
 
     copies: int = 1
@@ -43,6 +43,7 @@ class WeChatFaults:
     throttled: bool = False
     forget: bool = False
     slow: float = 0.0
+    gone: bool = False
     mode: str = "plain"
 
 
@@ -77,6 +78,8 @@ class WeChatPlatform:
             Route("/cgi-bin/stable_token", self._stable_token, methods=["POST"]),
             Route("/cgi-bin/message/custom/send", self._send, methods=["POST"]),
             Route("/cgi-bin/media/upload", self._upload, methods=["POST"]),
+            Route("/cgi-bin/media/get", self._media_get),
+            Route("/pictures/{media}", self._picture),
             Route("/cgi-bin/menu/create", self._create_menu, methods=["POST"]),
             *phone_routes("微信公众号（模拟）", self.chats, self.faults, self._phone),
         ]
@@ -95,6 +98,16 @@ class WeChatPlatform:
         """A follower writes; returns the passive reply, "" for none, None when no try was answered."""
         self.chats[openid].append(Shown("me", text))
         return await self.push(openid, {"MsgType": "text", "Content": text, "MsgId": next(self._ids), **fields})
+
+    async def send(self, openid: str, content: bytes, mime: str, file: str = "") -> str | None:
+        """A follower sends a picture or a voice (AMR); returns as `say`. WeChat gives an account no other files."""
+        media = secrets.token_hex(12)
+        self._media[media] = content
+        self.chats[openid].append(shown_file(content, mime, file))
+        fields: dict[str, object] = {"MsgType": "voice", "Format": "amr"}
+        if mime.startswith("image/"):
+            fields = {"MsgType": "image", "PicUrl": f"{self.account.api_base}/pictures/{media}"}
+        return await self.push(openid, {**fields, "MediaId": media, "MsgId": next(self._ids)})
 
     async def push(self, openid: str, fields: Mapping[str, object]) -> str | None:
         """Give one message or event to the bridge, three tries at most; every copy alike, the first one counts."""
@@ -162,13 +175,15 @@ class WeChatPlatform:
         return found["Content"]
 
     async def _phone(self, openid: str, body: dict[str, Any]) -> None:
-        text = str(body.get("text") or body.get("title") or "")
-        task = asyncio.create_task(self._said(openid, text))
+        task = asyncio.create_task(self._said(openid, body))
         self._saying.add(task)
         task.add_done_callback(self._saying.discard)
 
-    async def _said(self, openid: str, text: str) -> None:
-        await self.say(openid, text)
+    async def _said(self, openid: str, body: dict[str, Any]) -> None:
+        if "file" in body:
+            await self.send(openid, *given_file(body["file"]))
+        else:
+            await self.say(openid, str(body.get("text") or body.get("title") or ""))
 
     async def _stable_token(self, request: Request) -> Response:
         body = await request.json()
@@ -221,6 +236,21 @@ class WeChatPlatform:
         media = secrets.token_hex(12)
         self._media[media] = body[start : body.rfind(b"\r\n" + boundary)]
         return JSONResponse({"type": "image", "media_id": media, "created_at": int(time.time())})
+
+    async def _media_get(self, request: Request) -> Response:
+        await asyncio.sleep(self.faults.slow)
+        if refusal := self._refused(request):
+            return refusal
+        if self.faults.busy:
+            return _error(-1, "system error")
+        content = self._media.get(request.query_params.get("media_id", ""))
+        if content is None or self.faults.gone:
+            return _error(40007, "invalid media_id")
+        return Response(content, media_type="application/octet-stream")
+
+    async def _picture(self, request: Request) -> Response:
+        content = self._media.get(request.path_params["media"])
+        return Response(content) if content is not None and not self.faults.gone else Response(status_code=404)
 
     async def _create_menu(self, request: Request) -> Response:
         if refusal := self._refused(request):

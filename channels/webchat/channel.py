@@ -18,10 +18,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bot.bell import Bell
-from bot.channel import Receive
+from bot.channel import Gone, Receive
 from bot.conversation import Conversations
 from bot.files import LARGEST, Files, Unfit
-from bot.message import Inbound, Outbound
+from bot.message import Attachment, Inbound, Outbound
 from channels.webchat import frames
 from channels.webchat.allowance import Allowance
 from channels.webchat.frames import Refused
@@ -82,6 +82,10 @@ class Webchat:
 
     async def send(self, recipient: str, part: Outbound) -> None:
         """Nothing to push: the page pulls what is stored."""
+
+    async def media(self, attachment: Attachment) -> bytes:
+        """What the page sends is ours from the beginning."""
+        raise Gone("没有这个文件。")
 
     def routes(self, receive: Receive) -> Sequence[BaseRoute]:
         """The page, the widget and the protocol."""

@@ -5,22 +5,26 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import urlsplit
 
+import httpx
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bot import menu
-from bot.channel import Receive, Rejected
-from bot.message import Outbound
+from bot.channel import Gone, Receive, Rejected
+from bot.message import Attachment, Outbound
 from bot.settings import WeChatSettings
 from channels import chart, rendering
 from channels.wechat import protocol
-from channels.wechat.client import WeChatClient
+from channels.wechat.client import WeChatClient, read
 from channels.wechat.passive import Passive
 
 LONGEST_BYTES = 2048
 LARGEST_BODY = 64 * 1024
+PICTURES = ".qpic.cn"
+NO_MEDIA = "这个公众号不能从微信取回这类文件，请用文字说明。"
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +99,22 @@ class WeChat:
             await self._client.send_image(recipient, chart.png(rendering.chart(part.card)), part.key)
         else:
             await self._client.send_text(recipient, part.text, part.key)
+
+    async def media(self, attachment: Attachment) -> bytes:
+        """Temporary media, by their id; a picture also by its address, for accounts without the API."""
+        media, _, address = attachment.source.partition(" ")
+        if self._client is not None:
+            return await self._client.media(media)
+        if not address:
+            raise Gone(NO_MEDIA)
+        return await self._picture(address)
+
+    async def _picture(self, address: str) -> bytes:
+        host, ours = (urlsplit(one).hostname or "" for one in (address, self._settings.api_base))
+        if not (host == ours or host.endswith(PICTURES)):
+            raise Gone(NO_MEDIA)
+        async with httpx.AsyncClient(timeout=15) as http, http.stream("GET", address) as answer:
+            return await read(answer)
 
     async def _message(self, request: Request, receive: Receive) -> Response:
         query = request.query_params

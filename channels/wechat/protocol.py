@@ -146,11 +146,13 @@ def _content(kind: str, found: Mapping[str, str]) -> tuple[str, tuple[Attachment
         case "text":
             return found.get("Content", ""), ()
         case "voice":
-            return found.get("Recognition") or "[语音]", (Attachment("voice", media, mime=found.get("Format", "")),)
+            return found.get("Recognition") or "[语音]", (
+                Attachment("voice", mime=found.get("Format", ""), source=media),
+            )
         case "image":
-            return "[图片]", (Attachment("image", media, name=found.get("PicUrl", "")),)
+            return "[图片]", (Attachment("image", source=f"{media} {found.get('PicUrl', '')}".strip()),)
         case "video" | "shortvideo":
-            return "[视频]", (Attachment("video", media),)
+            return "[视频]", (Attachment("video", source=media),)
         case "location":
             place = Attachment(
                 "location",
@@ -162,7 +164,7 @@ def _content(kind: str, found: Mapping[str, str]) -> tuple[str, tuple[Attachment
         case "link":
             return f"{found.get('Title', '')} {found.get('Url', '')}".strip(), ()
         case _:
-            return "[文件]", (Attachment("file", media, name=found.get("Title", "")),)
+            return "[文件]", (Attachment("file", name=found.get("Title", ""), source=media),)
 
 
 def text_reply(found: Mapping[str, str], text: str, now: float) -> bytes:

@@ -129,7 +129,7 @@ async def active(product: Product, secret: str, group: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Print one JSON object."""
+    """Print a JSON object for each measure."""
     dialogue_model.prepare()
     training.ensure()
     secret = secrets.token_hex(24)
@@ -139,10 +139,7 @@ def main() -> None:
         assert product._process is not None
         group = product._process.pid
         try:
-            found = {
-                "idle": asyncio.run(idle(product, secret, group)),
-                "active": asyncio.run(active(product, secret, group)),
-            }
+            for measure in (idle, active):
+                print(json.dumps({measure.__name__: asyncio.run(measure(product, secret, group))}), flush=True)
         finally:
             product.stop()
-    print(json.dumps(found, indent=1))

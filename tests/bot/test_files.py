@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import struct
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from bot import files as module
+from bot import ogg
 from bot.files import LARGEST, Files, Unfit
 from bot.message import Attachment
 
@@ -25,6 +27,22 @@ def photo(format: str = "JPEG", size: tuple[int, int] = (60, 40), orientation: i
     written = io.BytesIO()
     Image.new("RGB", size, "teal").save(written, format, exif=exif, comment=b"SECRET-COMMENT")
     return written.getvalue()
+
+
+def page(number: int, *packets: bytes, stream: int = 7, position: int = 0, ends: bool = True) -> bytes:
+    """One Ogg page of packets; unless it `ends`, the last one, of 255 n bytes, goes on."""
+    laces = b"".join(b"\xff" * (len(packet) // 255) + bytes([len(packet) % 255]) for packet in packets)
+    laces = laces if ends else laces[:-1]
+    rest = laces + b"".join(packets)
+    head = struct.pack("<4sBBQII", b"OggS", 0, 0, position, stream, number)
+    checksum = ogg._checksum(head + b"\0\0\0\0" + bytes([len(laces)]) + rest)
+    return head + struct.pack("<IB", checksum, len(laces)) + rest
+
+
+def voice(comment: bytes = b"LOCATION=SECRET-PLACE") -> bytes:
+    """A voice as Telegram gives it: two headers, then sound."""
+    comments = b"OpusTags" + struct.pack("<I", 3) + b"abc" + struct.pack("<II", 1, len(comment)) + comment
+    return page(0, b"OpusHead" + b"\1" * 11) + page(1, comments) + page(2, b"sound" * 90, b"more", position=960)
 
 
 def keep(files: Files, content: bytes, name: str = "电表.jpg", key: str = "web:a:1") -> Attachment:
@@ -106,3 +124,43 @@ def test_a_document_is_downloaded_not_opened(files: Files) -> None:
 def test_what_another_platform_holds_has_no_link(files: Files) -> None:
     assert "url" not in files.shown(Attachment("image", "a-platforms-own-id"))
     assert "url" not in files.shown(Attachment("location", latitude=30.5, longitude=114.3))
+
+
+def test_a_voice_keeps_its_sound_and_loses_what_was_written_beside_it(files: Files, tmp_path: Path) -> None:
+    assert ogg._checksum(b"123456789") == 0x765E7680 ^ 0xFFFFFFFF  # CRC-32/CKSUM, without its last inversion
+    kept = asyncio.run(files.keep(voice(), "", "telegram:1", spoken=True))
+    assert (kept.kind, kept.mime) == ("voice", "audio/ogg")
+    bare = page(1, ogg.NO_COMMENTS)
+    assert next(tmp_path.rglob(kept.ref)).read_bytes() == voice()[:47] + bare + page(
+        2, b"sound" * 90, b"more", position=960
+    )
+
+
+def test_comments_over_several_pages_go_and_the_others_are_numbered_anew() -> None:
+    first, rest = page(1, b"OpusTags" + b"x" * (255 * 200 - 8), ends=False), page(2, b"the end")
+    sound = page(3, b"sound")
+    head = page(0, b"OpusHead" + b"\1" * 11)
+    assert ogg.without_comments(head + first + rest + sound) == head + page(1, ogg.NO_COMMENTS) + page(2, b"sound")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"ID3....",
+        voice()[:60],
+        voice()[:-1],
+        page(0, b"vorbis") + page(1, b"x"),
+        voice() + page(3, b"x", stream=8),
+    ],
+)
+def test_what_is_no_voice_is_not_taken(files: Files, content: bytes) -> None:
+    with pytest.raises(Unfit, match="语音打不开"):
+        asyncio.run(files.keep(content, "", "telegram:1", spoken=True))
+
+
+def test_a_wechat_voice_is_kept_as_it_is_and_a_page_may_not_send_one(files: Files) -> None:
+    kept = asyncio.run(files.keep(b"#!AMR\nsound", "", "wechat:1", spoken=True))
+    assert (kept.mime, kept.name) == ("audio/amr", "文件.amr")
+    with pytest.raises(Unfit, match="只能发送图片"):
+        keep(files, voice())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -17,7 +19,9 @@ from bot.carry import Carrier
 from bot.channel import Channel
 from bot.conversation import Conversations
 from bot.database import Database
-from bot.message import Card, Outbound, Speaker, Turn
+from bot.files import Files
+from bot.media import Media
+from bot.message import Attachment, Card, Outbound, Speaker, Turn
 from bot.outbox import Outbox
 from bot.settings import TelegramSettings, WeChatSettings
 from channels.simulator.telegram import TelegramPlatform
@@ -67,6 +71,9 @@ class Bridge:
 
     def __init__(self, url: str, port: int, door: Callable[[Bridge], Channel], patience: float = 30) -> None:
         self.url, self.port, self._door, self._patience = url, port, door, patience
+        self._temporary = tempfile.TemporaryDirectory(prefix="dianqiao-files-")
+        self.folder = Path(self._temporary.name)
+        self.files = Files(self.folder, "a secret of the tests")
         self.dialogue = SlowDialogue()
         self.desk = RememberingDesk()
         self._stack: list[Any] = []
@@ -85,11 +92,13 @@ class Bridge:
         if passive is not None:
             shortcuts.insert(0, passive.shortcut)
         self.outbox = Outbox(self.database, [self.channel], self.bell, lease=timedelta(seconds=5))
+        self.media = Media(self.database, [self.channel], self.files, self.conversations, self.bell)
         app = Starlette(routes=list(self.channel.routes(self.conversations.accept)))
         self._serving = served(app, self.port)
         await self._serving.__aenter__()
         self._tasks = [
             asyncio.create_task(self.outbox.run()),
+            asyncio.create_task(self.media.run()),
             asyncio.create_task(self.channel.run(self.conversations.accept)),
         ]
         for conversation in await self.conversations.unanswered():
@@ -107,6 +116,16 @@ class Bridge:
         async with asyncio.timeout(seconds):
             while not true():
                 await asyncio.sleep(0.01)
+
+    async def attachment(self, channel: str, sender: str) -> Attachment:
+        """What the customer sent first, once it is no longer awaited."""
+        async with asyncio.timeout(20):
+            while True:
+                conversation = await self.conversations.find(channel, sender)
+                sent = (await self.conversations.messages(conversation))[:1] if conversation else []
+                if sent and not sent[0].attachments[0].awaited:
+                    return sent[0].attachments[0]
+                await asyncio.sleep(0.02)
 
     async def bot_texts(self, channel: str, sender: str) -> list[str]:
         conversation = await self.conversations.find(channel, sender)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from bot.message import Button, Delivery, Outbound
 from channels import rendering
-from channels.telegram import BLOCKED, GROUP
+from channels.telegram import BLOCKED, GROUP, NOT_THERE
+from tests.bot.test_files import photo, voice
 from tests.channels.stage import TelegramStage, play
 
 Url = Callable[[], str]
@@ -108,6 +109,43 @@ def test_what_comes_beside_text_is_kept(sqlite_url: Url, more: dict[str, Any], k
         (attachment,) = (await stage.bridge.conversations.messages(1))[0].attachments
         assert attachment.kind == kind
         assert stage.bridge.dialogue.asked == asked
+
+    play(stage, scene)
+
+
+@pytest.mark.parametrize(
+    ("content", "mime", "name", "kept"),
+    [
+        (photo(), "image/jpeg", "", "image/jpeg"),
+        (voice(), "audio/ogg", "", "audio/ogg"),
+        (b"%PDF-1.7", "application/pdf", "账单.pdf", "application/pdf"),
+    ],
+)
+def test_a_file_is_brought_in_bare_of_what_it_says_besides(
+    sqlite_url: Url, content: bytes, mime: str, name: str, kept: str
+) -> None:
+    stage = TelegramStage(sqlite_url())
+
+    async def scene() -> None:
+        stage.platform.send("a", content, mime, name)
+        found = await stage.bridge.attachment("telegram", str(stage.platform.person("a")))
+        assert (found.mime, found.note) == (kept, "") and (not name or found.name == name)
+        stored = next(stage.bridge.folder.rglob(found.ref)).read_bytes()
+        assert b"SECRET" not in stored
+
+    play(stage, scene)
+
+
+def test_a_file_telegram_no_longer_has_leaves_a_note(sqlite_url: Url) -> None:
+    stage = TelegramStage(sqlite_url())
+
+    async def scene() -> None:
+        stage.platform.faults.gone = True
+        stage.platform.send("a", photo(), "image/jpeg")
+        found = await stage.bridge.attachment("telegram", str(stage.platform.person("a")))
+        assert found.note == NOT_THERE
+        told = f"您发的图片我们没有收到：{NOT_THERE}"
+        await stage.bridge.until(lambda: told in stage.platform.heard("a"))
 
     play(stage, scene)
 

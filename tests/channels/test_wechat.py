@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from bot.message import Delivery, Outbound
 from bot.outbox import DeadLetter
+from channels.wechat.channel import NO_MEDIA
 from channels.wechat.client import WeChatClient
 from channels.wechat.passive import LATER
+from tests.bot.test_files import photo
 from tests.channels.stage import INTERVAL, WeChatStage, play
 
 Url = Callable[[], str]
@@ -173,6 +175,54 @@ def test_a_retry_with_the_same_key_is_shown_once(sqlite_url: Url) -> None:
             await client.send_text("o1", "您好", "1-2")
         assert stage.platform.heard("o1") == ["您好"]
         await client.close()
+
+    play(stage, scene)
+
+
+@pytest.mark.parametrize("passive", [False, True])
+@pytest.mark.parametrize(
+    ("content", "mime", "kept"),
+    [(photo(), "image/jpeg", "image/jpeg"), (b"#!AMR\nsound", "audio/amr", "audio/amr")],
+)
+def test_pictures_and_voices_are_brought_in(
+    sqlite_url: Url, passive: bool, content: bytes, mime: str, kept: str
+) -> None:
+    stage = WeChatStage(sqlite_url(), passive=passive)
+
+    async def scene() -> None:
+        await stage.platform.send("o1", content, mime)
+        found = await stage.bridge.attachment("wechat", "o1")
+        if passive and mime == "audio/amr":
+            assert found.note == NO_MEDIA  # the account may not ask for it
+            return
+        assert (found.mime, found.note) == (kept, "")
+        assert b"SECRET" not in next(stage.bridge.folder.rglob(found.ref)).read_bytes()
+
+    play(stage, scene)
+
+
+def test_media_are_asked_for_with_a_new_token_and_those_that_are_gone_leave_a_note(sqlite_url: Url) -> None:
+    stage = WeChatStage(sqlite_url())
+
+    async def scene() -> None:
+        await stage.bridge.channel.check()
+        stage.platform.expire_tokens()
+        await stage.platform.send("o1", photo(), "image/jpeg")
+        assert (await stage.bridge.attachment("wechat", "o1")).mime == "image/jpeg"
+        stage.platform.faults.gone = True
+        await stage.platform.send("o2", photo(), "image/jpeg")
+        assert "已经没有" in (await stage.bridge.attachment("wechat", "o2")).note
+
+    play(stage, scene)
+
+
+def test_a_picture_is_asked_of_nobody_but_wechat(sqlite_url: Url) -> None:
+    stage = WeChatStage(sqlite_url(), passive=True)
+
+    async def scene() -> None:
+        fields = {"MsgType": "image", "MediaId": "m", "PicUrl": "http://169.254.169.254/meta", "MsgId": 1}
+        await stage.platform.push("o1", fields)
+        assert (await stage.bridge.attachment("wechat", "o1")).note == NO_MEDIA
 
     play(stage, scene)
 

@@ -83,12 +83,14 @@ function line(message) {
   else if (message.from === "agent" && message.delivery) made.append(element("small", "", DELIVERY[message.delivery] || message.delivery));
   return made;
 }
-/** An image is shown, another file is a link, a place is told; what only the platform holds is named. */
+/** An image is shown, a voice played, another file is a link, a place is told; what did not come says why. */
 function attachment(one) {
   if (one.latitude !== undefined) return element("p", "small", `位置：北纬${one.latitude.toFixed(5)}，东经${one.longitude.toFixed(5)}`);
   const name = one.name || ATTACHMENTS[one.kind] || "附件";
-  if (!one.url) return element("p", "small", `${name}（在客户的渠道里，这里打不开）`);
-  const link = element("a", "attachment", one.kind === "image" ? undefined : `${name}，${Math.ceil(one.size / 1024)} KB`);
+  if (one.note) return element("p", "small", `${name}没有收到：${one.note}`);
+  if (!one.url) return element("p", "small", `${name}正在从客户的渠道取回…`);
+  if (one.mime === "audio/ogg") { const voice = element("audio"); Object.assign(voice, { src: one.url, controls: true, preload: "none", title: name }); return voice; }
+  const link = element("a", "attachment", one.kind === "image" ? undefined : `${name}，${Math.ceil(one.size / 1024)} KB${one.kind === "voice" ? "，下载后播放" : ""}`);
   Object.assign(link, { href: one.url, target: "_blank", rel: "noopener" });
   if (one.kind === "image") { const picture = element("img"); Object.assign(picture, { src: one.url, alt: name, loading: "lazy" }); link.append(picture); }
   return link;
