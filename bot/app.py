@@ -49,7 +49,6 @@ from bot.settings import Settings
 from bot.visits import Visits
 from bot.watch import Watch
 from channels.preview import previews
-from channels.telegram import Telegram
 from channels.webchat.channel import Webchat
 from channels.wechat.channel import WeChat
 from channels.wechat.client import WeChatClient
@@ -140,6 +139,9 @@ def assemble(settings: Settings) -> Bridge:
         client = WeChatClient(account.app_id, secret, account.api_base) if secret else None
         channels.append(WeChat(account, passive, client))
     if settings.telegram is not None:
+        # aiogram takes 135 MB, so only who uses it pays for it
+        from channels.telegram import Telegram
+
         channels.append(Telegram(settings.telegram, settings.secret_key, conversations.edit, settings.public_url))
     assignment = Assignment(database, queue, now)
     desk = parts(

@@ -1,4 +1,4 @@
-"""Engine, transactions, the UTC type, and the tables contact, conversation, message and media."""
+"""Engine, transactions, the UTC type, and the tables contact, conversation and message."""
 
 from __future__ import annotations
 
@@ -108,15 +108,6 @@ class MessageRow(Base):
     delivery_tries: Mapped[int] = mapped_column(default=0)
     delivery_due: Mapped[datetime | None] = mapped_column(UtcDateTime)
     delivery_error: Mapped[str | None] = mapped_column(String(256))
-
-
-class MediaRow(Base):
-    """A message whose attachments a platform still holds; `due` is when to ask (again), or until when someone asks."""
-
-    __tablename__ = "media"
-    message_id: Mapped[int] = mapped_column(ForeignKey("message.id"), primary_key=True, autoincrement=False)
-    tries: Mapped[int] = mapped_column(default=0)
-    due: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 class Database:

@@ -13,9 +13,10 @@ from sqlalchemy import delete, select, update
 from bot.bell import MEDIA, Bell, conversation_topic
 from bot.channel import Channel, Gone
 from bot.conversation import Conversations
-from bot.database import ContactRow, ConversationRow, Database, MediaRow, MessageRow
+from bot.database import ContactRow, ConversationRow, Database, MessageRow
 from bot.files import LARGEST, TOO_LARGE, Files, Unfit
 from bot.message import Attachment, Outbound
+from bot.transcript import MediaRow
 
 LOOK_EVERY = 2.0
 AT_ONCE = 8

@@ -176,8 +176,8 @@ class Turn:
 class Message:
     """A stored message; `seq` counts from 1 without gaps within its conversation. `at` is aware UTC.
 
-    `undelivered` says why it could not reach the customer, None when it did or still may. `original` is what the
-    customer first wrote, if they edited it.
+    `undelivered` says why it could not reach the customer, None when it did or still may; `doubt` why a sent one may
+    not be there, or be there twice. `original` is what the customer first wrote, if they edited it.
     """
 
     seq: int
@@ -190,3 +190,4 @@ class Message:
     delivery: Delivery = Delivery.NONE
     attachments: tuple[Attachment, ...] = ()
     original: str | None = None
+    doubt: str | None = None

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from prometheus_client import Counter, Histogram
 from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.bell import Bell, conversation_topic
 from bot.breaker import Breaker
@@ -29,6 +30,8 @@ LEASE = timedelta(seconds=30)
 LASTS = timedelta(hours=48)
 EXPIRED = "超过48小时没有送达"
 UNCONFIRMED = "平台没有确认，可能已经送达"
+SENDING = "正在发送"
+AGAIN = "发送时服务中断，已重发，客户可能收到两次"
 
 log = logging.getLogger(__name__)
 _waited = Histogram("dianqiao_delivery_seconds", "From a reply stored to the platform having it", ["channel"])
@@ -45,6 +48,12 @@ class _Due:
     tries: int
     parts: int
     stored: datetime
+    error: str | None = None
+
+    @property
+    def outcome(self) -> str | None:
+        """What is remembered of it once it is sent: whether a killed process was sending it before."""
+        return AGAIN if self.error in (SENDING, AGAIN) else None
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,11 @@ class Outbox:
     After `MAX_TRIES` (about four minutes) or an `Undeliverable` the message is a dead letter with its reason. A
     platform that keeps failing is left alone (`Breaker`), which costs no tries. Before sending, messages are leased by
     moving their due time: two processes never send the same one, and a killed one's are sent after the lease.
+
+    At least once: what was on its way when the process was killed is sent again, because losing a reply is worse than
+    saying it twice. WeChat knows our key; Telegram has no such key, so there a customer may read that message twice.
+    That is one message for each customer and kill, no more: each is marked `SENDING` before the platform gets it,
+    in the same transaction that marks the one before it as sent, and keeps `AGAIN` once it went out a second time.
     """
 
     def __init__(
@@ -86,7 +100,9 @@ class Outbox:
         self._breakers = {name: Breaker(clock) for name in self._channels}
         self._bell = bell
         self._running: set[asyncio.Task[None]] = set()
-        self._sent: list[_Due] = []
+        self._sent: dict[int, tuple[_Due, _Due | None]] = {}
+        self._marking = asyncio.Lock()
+        self._total = 0
         self._expired_at = 0.0
 
     async def run(self) -> None:
@@ -119,12 +135,11 @@ class Outbox:
 
     async def flush(self) -> int:
         """Send everything that is due now and return how many messages were sent."""
-        total = 0
+        before = self._total
         while True:
-            total += await self._mark_sent()
             await self._step()
             if not self._running:
-                return total
+                return self._total - before
             await asyncio.wait(self._running)
 
     async def dead_letters(self, limit: int = 200) -> list[DeadLetter]:
@@ -220,7 +235,9 @@ class Outbox:
                     .values(delivery_due=now)
                     .execution_options(synchronize_session=False)
                 )
-        return [message for message in due if message.conversation not in elsewhere]
+            ours = [message for message in due if message.conversation not in elsewhere]
+            await self._mark_sending(session, {one.conversation: one for one in reversed(ours)}.values())
+        return ours
 
     async def _due(self) -> list[_Due]:
         now = datetime.now(UTC)
@@ -260,6 +277,7 @@ class Outbox:
                     row.delivery_tries,
                     row.delivery_parts,
                     row.at,
+                    row.delivery_error,
                 )
                 for row, contact in rows
             ]
@@ -271,10 +289,7 @@ class Outbox:
 
     async def _send_in_order(self, messages: Sequence[_Due]) -> None:
         until = time.monotonic() + self._lease.total_seconds() / 2
-        for message in messages:
-            if time.monotonic() > until:
-                # the lease is nearly over: whoever finds the rest due goes on
-                return
+        for place, message in enumerate(messages):
             channel, breaker = self._channels[message.channel], self._breakers[message.channel]
             parts, done, doubt = channel.parts(message.outbound), message.parts, ""
             try:
@@ -285,8 +300,10 @@ class Outbox:
                     except Unconfirmed as failure:
                         doubt = f"{UNCONFIRMED}：{failure}"
                     done = number + 1
+                    if done < len(parts):
+                        await self._mark_part(message, done)
             except Undeliverable as failure:
-                await self._mark(message, Delivery.FAILED, str(failure), done)
+                outcome, reason = Delivery.FAILED, str(failure)
             except Throttled as failure:
                 await self._postpone(messages, message, failure.retry_after, message.tries, str(failure), done)
                 return
@@ -295,46 +312,71 @@ class Outbox:
                 tries = message.tries + 1
                 error = f"{type(failure).__name__}: {failure}"
                 log.warning("message %s: try %d failed: %s", message.id, tries, error)
-                if tries >= MAX_TRIES:
-                    await self._mark(message, Delivery.FAILED, error, done)
-                    continue
-                await self._postpone(messages, message, FIRST_WAIT * 2 ** (tries - 1), tries, error, done)
-                return
+                if tries < MAX_TRIES:
+                    await self._postpone(messages, message, FIRST_WAIT * 2 ** (tries - 1), tries, error, done)
+                    return
+                outcome, reason = Delivery.FAILED, error
             else:
-                if doubt:
+                outcome, reason = Delivery.SENT, doubt
+            # when the lease is nearly over, whoever finds the rest due goes on
+            more = place + 1 < len(messages) and time.monotonic() < until
+            following = messages[place + 1] if more else None
+            if reason:
+                if outcome is Delivery.SENT:
                     breaker.failed()
-                    await self._mark(message, Delivery.SENT, doubt, done)
-                else:
-                    breaker.succeeded()
-                    self._sent.append(message)
+                await self._mark(message, outcome, reason, done, following)
+            else:
+                breaker.succeeded()
+                self._sent[message.id] = message, following
+                await self._mark_sent(message.id)
+            if following is None:
+                return
 
-    async def _mark_sent(self) -> int:
-        sent, self._sent = self._sent, []
-        if not sent:
-            return 0
-        try:
+    async def _mark_sent(self, id: int | None = None) -> None:
+        """Whoever comes first marks for all who wait; the next message may go out when the one before is marked."""
+        async with self._marking:
+            sent = dict(self._sent)
+            if not sent or id is not None and id not in sent:
+                return
             async with self._database.write() as session:
-                await session.execute(
-                    update(MessageRow)
-                    .where(MessageRow.id.in_([message.id for message in sent]))
-                    .values(delivery=Delivery.SENT, delivery_due=None, delivery_error=None)
-                )
-        except BaseException:
-            self._sent = sent + self._sent
-            raise
-        now = datetime.now(UTC)
-        for message in sent:
-            _waited.labels(message.channel).observe((now - message.stored).total_seconds())
-            _outcomes.labels(message.channel, "sent").inc()
-        return len(sent)
+                for outcome in (None, AGAIN):
+                    ids = [id for id, (message, _) in sent.items() if message.outcome == outcome]
+                    done = {"delivery": Delivery.SENT, "delivery_due": None, "delivery_error": outcome}
+                    if ids:
+                        await session.execute(update(MessageRow).where(MessageRow.id.in_(ids)).values(**done))
+                await self._mark_sending(session, [following for _, following in sent.values() if following])
+            self._total += len(sent)
+            now = datetime.now(UTC)
+            for id, (message, _) in sent.items():
+                del self._sent[id]
+                _waited.labels(message.channel).observe((now - message.stored).total_seconds())
+                _outcomes.labels(message.channel, "sent").inc()
 
-    async def _mark(self, message: _Due, delivery: Delivery, reason: str, parts: int) -> None:
+    @staticmethod
+    async def _mark_sending(session: AsyncSession, messages: Iterable[_Due]) -> None:
+        marks: dict[str, list[int]] = {}
+        for message in messages:
+            marks.setdefault(message.outcome or SENDING, []).append(message.id)
+        for mark, ids in marks.items():
+            await session.execute(
+                update(MessageRow)
+                .where(MessageRow.id.in_(ids))
+                .values(delivery_error=mark)
+                .execution_options(synchronize_session=False)
+            )
+
+    async def _mark_part(self, message: _Due, parts: int) -> None:
+        async with self._database.write() as session:
+            await session.execute(update(MessageRow).where(MessageRow.id == message.id).values(delivery_parts=parts))
+
+    async def _mark(self, message: _Due, delivery: Delivery, reason: str, parts: int, following: _Due | None) -> None:
         async with self._database.write() as session:
             await session.execute(
                 update(MessageRow)
                 .where(MessageRow.id == message.id)
                 .values(delivery=delivery, delivery_due=None, delivery_error=reason[:256], delivery_parts=parts)
             )
+            await self._mark_sending(session, [following] if following else [])
         _outcomes.labels(message.channel, str(delivery)).inc()
         if delivery is Delivery.FAILED:
             log.error("message %s could not be delivered: %s", message.id, reason)
@@ -353,7 +395,7 @@ class Outbox:
                 .values(
                     delivery_due=now + timedelta(seconds=seconds),
                     delivery_tries=tries,
-                    delivery_error=error[:256],
+                    delivery_error=message.outcome or error[:256],
                     delivery_parts=parts,
                 )
             )

@@ -8,17 +8,27 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import ForeignKey, Select, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
 
 from bot.bell import MEDIA, Bell, conversation_topic
-from bot.database import ContactRow, ConversationRow, MediaRow, MessageRow, after_commit
+from bot.database import Base, ContactRow, ConversationRow, MessageRow, UtcDateTime, after_commit
 from bot.message import Attachment, Button, Card, Delivery, Inbound, Message, Receipt, Speaker
 
 NUL_SHOWN = "\N{SYMBOL FOR NULL}"
 OFFERED_WITHIN = 30
 LONGEST_TITLE = 20
 _CHOICE = re.compile(r"(我?(选择?|要))?第?(?P<number>\d{1,2}|[一二两三四五六七八九十])(个|项|条)?(吧|呢)?[.。、!！]?")
+
+
+class MediaRow(Base):
+    """A message whose attachments a platform still holds; `due` is when to ask (again), or until when someone asks."""
+
+    __tablename__ = "media"
+    message_id: Mapped[int] = mapped_column(ForeignKey("message.id"), primary_key=True, autoincrement=False)
+    tries: Mapped[int] = mapped_column(default=0)
+    due: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 async def store(session: AsyncSession, bell: Bell, inbound: Inbound) -> Receipt:
@@ -171,6 +181,7 @@ def message(row: MessageRow) -> Message:
         Delivery(row.delivery),
         tuple(Attachment(**a) for a in row.attachments),
         row.original,
+        row.delivery_error if row.delivery == Delivery.SENT else None,
     )
 
 

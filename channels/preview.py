@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bot.message import Outbound
-from channels import telegram, wechat
-from channels.rendering import as_text, split, utf8_size, utf16_size
-from channels.wechat.channel import LONGEST_BYTES
+from channels.rendering import TELEGRAM_UNITS, WECHAT_BYTES, as_text, split, utf8_size, utf16_size
 
 Pieces = Sequence[Mapping[str, Any]]
 
@@ -20,18 +18,18 @@ def on_web(message: Outbound) -> Pieces:
 
 def on_wechat(message: Outbound) -> Pieces:
     """Plain texts; buttons are a numbered list."""
-    return [_piece(text) for text in split(as_text(message), LONGEST_BYTES, utf8_size)]
+    return [_piece(text) for text in split(as_text(message), WECHAT_BYTES, utf8_size)]
 
 
 def on_telegram(message: Outbound) -> Pieces:
     """Texts, the last with the buttons."""
-    texts = split(message.text, telegram.LONGEST_UNITS, utf16_size)
+    texts = split(message.text, TELEGRAM_UNITS, utf16_size)
     return [*(_piece(text) for text in texts[:-1]), _piece(texts[-1], message)]
 
 
 def previews() -> dict[str, Callable[[Outbound], Pieces]]:
     """By channel."""
-    return {"web": on_web, wechat.channel.WeChat.name: on_wechat, telegram.Telegram.name: on_telegram}
+    return {"web": on_web, "wechat": on_wechat, "telegram": on_telegram}
 
 
 def _piece(text: str, buttons: Outbound | None = None) -> dict[str, Any]:

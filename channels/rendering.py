@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from bot.message import Card, Outbound
 
 CHOOSE = "回复数字选择。"
+WECHAT_BYTES, TELEGRAM_UNITS = 2048, 4096
 SENTENCE_ENDS = "\n。！？；!?;"
 PAUSES = "，、, "
 

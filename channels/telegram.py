@@ -47,7 +47,6 @@ from bot.settings import TelegramSettings
 from channels import chart, rendering
 
 NAME = "telegram"
-LONGEST_UNITS = 4096
 POLL_SECONDS = 25
 SEND_SECONDS = 15
 POLLED = ["message", "edited_message", "callback_query"]
@@ -171,7 +170,7 @@ class Telegram:
 
     def parts(self, message: Outbound) -> Sequence[Outbound]:
         """Text of at most 4,096 UTF-16 units each, the last with the buttons, then the bill chart as a picture."""
-        texts = rendering.split(message.text, LONGEST_UNITS, rendering.utf16_size)
+        texts = rendering.split(message.text, rendering.TELEGRAM_UNITS, rendering.utf16_size)
         found = [Outbound(text) for text in texts[:-1]]
         # a button says which message offered it by that message's key, also when it is the last of several parts
         found.append(Outbound(texts[-1], message.buttons, None, message.key))

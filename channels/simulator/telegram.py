@@ -8,7 +8,7 @@ import itertools
 import json
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email import message_from_bytes
 from typing import Any
@@ -57,6 +57,7 @@ class TelegramPlatform:
         self._webhook = webhook
         self._secret = webhook_secret
         self._updates: list[dict[str, Any]] = []
+        self._early: dict[str, Any] | None = None
         self._arrived = asyncio.Event()
         self._update_ids = itertools.count(1000)
         self._message_ids = itertools.count(1)
@@ -135,13 +136,20 @@ class TelegramPlatform:
         full = {"update_id": next(self._update_ids), **update}
         for _ in range(max(self.faults.copies, 1)):
             self._updates.append(full)
-            if self._webhook:
-                task = asyncio.create_task(self._push(full))
+        if self._webhook:
+            # reordered: each one waits for the next and comes after it
+            early, self._early = self._early, full if self.faults.reorder and self._early is None else None
+            if self._early is None:
+                task = asyncio.create_task(self._push_all([full, *([early] if early else [])]))
                 self._pushing.add(task)
                 task.add_done_callback(self._pushing.discard)
         if self.faults.reorder and len(self._updates) > 1:
             self._updates[-1], self._updates[-2] = self._updates[-2], self._updates[-1]
         self._arrived.set()
+
+    async def _push_all(self, updates: Sequence[dict[str, Any]]) -> None:
+        for update in updates:
+            await asyncio.gather(*(self._push(update) for _ in range(max(self.faults.copies, 1))))
 
     async def _push(self, update: Mapping[str, Any]) -> None:
         for _ in range(RETRIES):

@@ -21,7 +21,6 @@ from channels.wechat import protocol
 from channels.wechat.client import WeChatClient, read
 from channels.wechat.passive import Passive
 
-LONGEST_BYTES = 2048
 LARGEST_BODY = 64 * 1024
 PICTURES = ".qpic.cn"
 NO_MEDIA = "这个公众号不能从微信取回这类文件，请用文字说明。"
@@ -88,7 +87,7 @@ class WeChat:
 
     def parts(self, message: Outbound) -> Sequence[Outbound]:
         """Text of at most 2,048 bytes each, then the bill chart as a picture."""
-        texts = rendering.split(rendering.as_text(message), LONGEST_BYTES, rendering.utf8_size)
+        texts = rendering.split(rendering.as_text(message), rendering.WECHAT_BYTES, rendering.utf8_size)
         pictures = [Outbound("", card=message.card)] if rendering.chart(message.card) else []
         return [*(Outbound(text) for text in texts), *pictures]
 

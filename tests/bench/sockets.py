@@ -94,26 +94,36 @@ async def active(product: Product, secret: str, group: int) -> dict[str, Any]:
     """A thousand customers who each ask once a minute."""
     sockets = Sockets(product, secret)
     await sockets.grow(ACTIVE)
+    before = await sockets.alive()
     seconds: list[float] = []
     unanswered = 0
     end = time.monotonic() + LASTS
 
+    async def reader(socket: ClientConnection, heard: asyncio.Event) -> None:
+        # a page always reads: one that did not would not answer the service's pings either
+        with suppress(WebSocketException):
+            async for frame in socket:
+                found = json.loads(frame)
+                if found["type"] == "message" and found["from"] == "bot":
+                    heard.set()
+
     async def customer(number: int, socket: ClientConnection) -> None:
         nonlocal unanswered
+        heard = asyncio.Event()
+        reading = asyncio.create_task(reader(socket, heard))
         await asyncio.sleep(EVERY * number / ACTIVE)
         while time.monotonic() < end:
             begun = time.perf_counter()
-            await socket.send(json.dumps({"type": "message", "id": uuid.uuid4().hex, "text": QUESTION}))
+            heard.clear()
             try:
+                await socket.send(json.dumps({"type": "message", "id": uuid.uuid4().hex, "text": QUESTION}))
                 async with asyncio.timeout(20):
-                    while True:
-                        frame = json.loads(await socket.recv())
-                        if frame["type"] == "message" and frame["from"] == "bot":
-                            break
+                    await heard.wait()
                 seconds.append(time.perf_counter() - begun)
             except (TimeoutError, WebSocketException):
                 unanswered += 1
             await asyncio.sleep(max(0.0, EVERY - (time.perf_counter() - begun)))
+        reading.cancel()
 
     try:
         await asyncio.gather(*(customer(number, socket) for number, socket in enumerate(sockets.open)))
@@ -121,7 +131,7 @@ async def active(product: Product, secret: str, group: int) -> dict[str, Any]:
     finally:
         await sockets.close()
     return {
-        "sockets": ACTIVE, "answers": len(seconds), "unanswered": unanswered,
+        "sockets": ACTIVE, "alive": before, "answers": len(seconds), "unanswered": unanswered,
         "answers_per_second": round(len(seconds) / LASTS, 1),
         "p50_ms": round(statistics.median(seconds) * 1000, 1),
         "p95_ms": round(statistics.quantiles(seconds, n=20)[-1] * 1000, 1), "memory_mb": found,

@@ -5,6 +5,7 @@ import pytest
 from bot.chaos import Talk, Verdict, judge
 from bot.database import MessageRow
 from bot.message import Speaker
+from bot.outbox import AGAIN
 
 CONTACT = ("telegram", "7")
 
@@ -49,3 +50,15 @@ def test_all_is_well_when_phones_show_what_was_stored_and_said() -> None:
 )
 def test_each_fault_is_counted(rows: list[MessageRow], said: list[str], shown: list[str], fault: str) -> None:
     assert getattr(judged(rows, said, shown), fault) > 0
+
+
+@pytest.mark.parametrize(("kills", "shown", "in_flight", "doubled"), [(1, 2, 1, 0), (2, 3, 1, 1), (0, 2, 0, 1)])
+def test_only_what_a_kill_met_on_its_way_may_be_shown_twice(
+    kills: int, shown: int, in_flight: int, doubled: int
+) -> None:
+    rows = [row(1, Speaker.CUSTOMER, "一"), row(2, Speaker.BOT, "答一"), row(3, Speaker.BOT, "答二")]
+    rows[1].delivery_error = AGAIN
+    verdict = Verdict(kills=kills)
+    judge([Talk(*CONTACT, rows)], {CONTACT: ["一"]}, {CONTACT: ["答一"] * shown + ["答二"]}, verdict)
+    assert (verdict.in_flight, verdict.doubled, verdict.lost, verdict.out_of_order) == (in_flight, doubled, 0, 0)
+    assert verdict.well is (doubled == 0)

@@ -10,8 +10,8 @@ from bot.bell import Bell
 from bot.channel import Throttled, Unconfirmed, Undeliverable
 from bot.conversation import Conversations
 from bot.database import Database, MessageRow
-from bot.message import Delivery, Message
-from bot.outbox import MAX_TRIES, Outbox
+from bot.message import Delivery, Message, Outbound
+from bot.outbox import AGAIN, MAX_TRIES, Outbox
 from tests.bot.test_conversation import said
 from tests.fakes import RememberingChannel, RememberingDesk, ScriptedDialogue
 
@@ -242,5 +242,68 @@ def test_a_message_that_waited_too_long_expires(database_url: Callable[[], str])
             await session.execute(update(MessageRow).values(at=datetime.now(UTC) - timedelta(hours=49)))
         assert await stage.outbox.flush() == 0
         assert (await stage.outbox.dead_letters())[0].delivery is Delivery.EXPIRED
+
+    run(database_url(), scene)
+
+
+def test_a_killed_process_repeats_one_message_for_each_customer_and_says_so(database_url: Callable[[], str]) -> None:
+    async def scene(stage: Stage) -> None:
+        for text in "一二三四":
+            await stage.say(text)
+        await stage.say("五", "b")
+
+        async def taken_and_killed(recipient: str, message: Outbound) -> None:
+            await RememberingChannel.send(stage.channel, recipient, message)
+            if message.text == "您说的是：二":
+                await asyncio.Event().wait()  # the platform has it, and we never hear so
+
+        stage.channel.send = taken_and_killed  # type: ignore[method-assign]
+        killed = asyncio.create_task(stage.outbox.flush())
+        async with asyncio.timeout(10):
+            while len(stage.channel.sent) < 3 or stage.outbox._marking.locked():
+                await asyncio.sleep(0.01)
+        for task in (killed, *stage.outbox._running):
+            task.cancel()
+        await asyncio.gather(killed, *stage.outbox._running, return_exceptions=True)
+        del stage.channel.send
+        assert await stage.another().flush() == 0, "the lease still holds"
+        await stage.wait_over()
+        assert await stage.another().flush() == 3
+        assert [text[-1] for recipient, text in stage.channel.sent if recipient == "a"] == [
+            "一",
+            "二",
+            "二",
+            "三",
+            "四",
+        ]
+        messages = [m for m in await stage.conversations.messages(1) if m.delivery is Delivery.SENT]
+        assert [m.doubt for m in messages] == [None, AGAIN, None, None]
+        assert [m.doubt for m in (await stage.conversations.messages(2))[1:]] == [None]
+
+    run(database_url(), scene)
+
+
+def test_a_killed_process_repeats_no_part_that_was_marked(database_url: Callable[[], str]) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.say("甲|乙|丙")
+
+        async def stuck(recipient: str, message: Outbound) -> None:
+            if message.text == "丙":
+                await asyncio.Event().wait()
+            await RememberingChannel.send(stage.channel, recipient, message)
+
+        stage.channel.send = stuck  # type: ignore[method-assign]
+        killed = asyncio.create_task(stage.outbox.flush())
+        async with asyncio.timeout(10):
+            while (await stage.stored(2)).delivery is Delivery.QUEUED and stage.channel.started < 2:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
+        for task in (killed, *stage.outbox._running):
+            task.cancel()
+        await asyncio.gather(killed, *stage.outbox._running, return_exceptions=True)
+        del stage.channel.send
+        await stage.wait_over()
+        assert await stage.another().flush() == 1
+        assert [text for _, text in stage.channel.sent] == ["您说的是：甲", "乙", "丙"]
 
     run(database_url(), scene)

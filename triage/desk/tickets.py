@@ -155,7 +155,7 @@ def tickets(parts: Parts) -> APIRouter:
             "transcript": [
                 {
                     "seq": m.seq, "from": m.speaker, "text": plain(m.text), "card": m.card, "at": m.at.isoformat(),
-                    "delivery": m.delivery, "undelivered": m.undelivered,
+                    "delivery": m.delivery, "undelivered": m.undelivered, "doubt": m.doubt,
                     "original": plain(m.original) if m.original else None,
                     "attachments": [parts.files.shown(one) for one in m.attachments],
                 }

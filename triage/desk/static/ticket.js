@@ -80,6 +80,7 @@ function line(message) {
     if (works()) told.append(button("再发一次", "link", () => resend(message)));
     made.append(told);
   }
+  else if (message.doubt) made.append(element("small", "", message.doubt));
   else if (message.from === "agent" && message.delivery) made.append(element("small", "", DELIVERY[message.delivery] || message.delivery));
   return made;
 }
