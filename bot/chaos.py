@@ -153,7 +153,7 @@ async def chaos(seconds: float = 30, seed: int = 1) -> Verdict:
         try:
             await service.start()
             said = await _play(service, wechat, telegram, secret, seconds, rng, verdict)
-            await _settle(settings["DATABASE_URL"])
+            await _settle(settings["DATABASE_URL"], telegram)
             await service.stop(signal.SIGINT)
             talks = await _talks(settings["DATABASE_URL"])
         finally:
@@ -303,8 +303,8 @@ async def _play(
     return said
 
 
-async def _settle(url: str) -> None:
-    """Wait until nothing waits for its turn or its delivery."""
+async def _settle(url: str, telegram: TelegramPlatform) -> None:
+    """Wait until the platform has given all, and nothing waits for its turn or its delivery."""
     database, until = Database(url), time.monotonic() + SETTLE_WITHIN
     quiet = 0
     while quiet < 3 and time.monotonic() < until:
@@ -318,7 +318,7 @@ async def _settle(url: str) -> None:
                 )
                 .limit(1)
             )
-        quiet = quiet + 1 if busy is None else 0
+        quiet = quiet + 1 if busy is None and not telegram.undelivered else 0
         await asyncio.sleep(1)
     await database.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,8 +44,17 @@ def given_file(body: dict[str, str]) -> tuple[bytes, str, str]:
 Say = Callable[[str, dict[str, Any]], Awaitable[None]]
 
 
-def phone_routes(title: str, chats: dict[str, list[Shown]], faults: Any, say: Say) -> list[BaseRoute]:
-    """`/phone` and what its page calls; `faults` is a dataclass whose fields are the switches."""
+PLACE = {"name": "云溪区锦绣江南", "latitude": 30.27, "longitude": 120.15}
+Menu = Sequence[tuple[str, Sequence[tuple[str, dict[str, Any]]]]]
+
+
+def phone_routes(
+    title: str, chats: dict[str, list[Shown]], faults: Any, say: Say, menu: Callable[[], Menu]
+) -> list[BaseRoute]:
+    """`/phone` and what its page calls; `faults` is a dataclass whose fields are the switches.
+
+    `menu` has groups of titles with what `say` is given for a tap on them.
+    """
 
     async def page(request: Request) -> Response:
         return FileResponse(PAGE)
@@ -57,6 +66,7 @@ def phone_routes(title: str, chats: dict[str, list[Shown]], faults: Any, say: Sa
                 "title": title,
                 "messages": [dataclasses.asdict(shown) for shown in chats.get(user, [])],
                 "faults": dataclasses.asdict(faults),
+                "menu": menu(),
             }
         )
 

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from channels.simulator.phone import Shown, given_file, phone_routes, shown_file
+from channels.simulator.phone import PLACE, Menu, Shown, given_file, phone_routes, shown_file
 
 RETRY_EVERY = 0.2
 RETRIES = 200
@@ -63,6 +63,7 @@ class TelegramPlatform:
         self._message_ids = itertools.count(1)
         self._people: dict[str, int] = {}
         self._held: dict[str, bytes] = {}
+        self._commands: list[dict[str, str]] = []
         self._http = httpx.AsyncClient(limits=httpx.Limits(max_connections=None), timeout=30)
         self._pushing: set[asyncio.Task[None]] = set()
 
@@ -71,7 +72,7 @@ class TelegramPlatform:
         routes = [
             Route(f"/bot{self.token}/{{method}}", self._method, methods=["GET", "POST"]),
             Route(f"/file/bot{self.token}/{{path}}", self._file),
-            *phone_routes("Telegram（模拟）", self.chats, self.faults, self._phone),
+            *phone_routes("Telegram（模拟）", self.chats, self.faults, self._phone, self._menu),
         ]
         return Starlette(routes=routes)
 
@@ -82,6 +83,11 @@ class TelegramPlatform:
     def heard(self, name: str) -> list[str]:
         """The texts a person received, in order."""
         return [shown.text or "[图片]" for shown in self.chats[name] if shown.who == "account"]
+
+    @property
+    def undelivered(self) -> int:
+        """Updates that the bot has not confirmed yet."""
+        return len(self._pushing) if self._webhook else len(self._updates)
 
     def say(self, name: str, text: str = "", **more: Any) -> int:
         """A person writes; returns the message id."""
@@ -170,8 +176,19 @@ class TelegramPlatform:
             self.press(name, str(body["data"]))
         elif "file" in body:
             self.send(name, *given_file(body["file"]))
+        elif "location" in body:
+            place = body["location"]
+            point = {"latitude": place["latitude"], "longitude": place["longitude"]}
+            self.chats[name].append(Shown("me", f"[位置] {place['name']}"))
+            self.update(name, "message", {
+                "location": point, "venue": {"location": point, "title": place["name"], "address": ""},
+            })  # fmt: skip
         else:
             self.say(name, str(body.get("text", "")))
+
+    def _menu(self) -> Menu:
+        commands = [(one["description"], {"text": f"/{one['command']}"}) for one in self._commands]
+        return [("菜单", commands), ("更多", [("发送位置", {"location": PLACE})])]
 
     async def _method(self, request: Request) -> Response:
         found, files = await _fields(request)
@@ -194,7 +211,9 @@ class TelegramPlatform:
                     return _error(400, "Bad Request: wrong file_id or the file is temporarily unavailable")
                 size = len(self._held[id])
                 result = {"file_id": id, "file_unique_id": id, "file_size": size, "file_path": id}
-            case "setMyCommands" | "deleteWebhook" | "setWebhook":
+            case "setMyCommands":
+                self._commands, result = json.loads(found["commands"]), True
+            case "deleteWebhook" | "setWebhook":
                 result = True
             case other:
                 return _error(404, f"Not Found: method {other}")

@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bot.settings import WeChatSettings
-from channels.simulator.phone import Shown, given_file, phone_routes, shown_file
+from channels.simulator.phone import PLACE, Menu, Shown, given_file, phone_routes, shown_file
 from channels.wechat.protocol import Crypt, signature
 
 TRIES = 3
@@ -81,7 +81,7 @@ class WeChatPlatform:
             Route("/cgi-bin/media/get", self._media_get),
             Route("/pictures/{media}", self._picture),
             Route("/cgi-bin/menu/create", self._create_menu, methods=["POST"]),
-            *phone_routes("微信公众号（模拟）", self.chats, self.faults, self._phone),
+            *phone_routes("微信公众号（模拟）", self.chats, self.faults, self._phone, self._menu),
         ]
         return Starlette(routes=routes)
 
@@ -182,8 +182,23 @@ class WeChatPlatform:
     async def _said(self, openid: str, body: dict[str, Any]) -> None:
         if "file" in body:
             await self.send(openid, *given_file(body["file"]))
+        elif "event" in body:
+            event = {"Event": body["event"], "EventKey": body.get("key", "")}
+            await self.push(openid, {"MsgType": "event", **event})
+        elif "location" in body:
+            place = body["location"]
+            point = {"Location_X": place["latitude"], "Location_Y": place["longitude"], "Label": place["name"]}
+            self.chats[openid].append(Shown("me", f"[位置] {place['name']}"))
+            await self.push(openid, {"MsgType": "location", **point, "MsgId": next(self._ids)})
         else:
             await self.say(openid, str(body.get("text") or body.get("title") or ""))
+
+    def _menu(self) -> Menu:
+        groups: list[tuple[str, list[tuple[str, dict[str, Any]]]]] = [
+            (group["name"], [(one["name"], {"event": "CLICK", "key": one["key"]}) for one in group["sub_button"]])
+            for group in self.menu.get("button", ())
+        ]
+        return [*groups, ("更多", [("发送位置", {"location": PLACE}), ("重新关注", {"event": "subscribe"})])]
 
     async def _stable_token(self, request: Request) -> Response:
         body = await request.json()

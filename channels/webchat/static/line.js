@@ -37,7 +37,8 @@ export class Line extends EventTarget {
         else if (!await this._talk()) await this._suspect();
       } catch { /* the network is gone or refuses */ }
       this._offline();
-      await Promise.race([pause(this._pause * (0.75 + Math.random() / 2)), new Promise((done) => { this._wake = done; })]);
+      // anywhere in the pause: after a restart of the service not all come back in one instant, and half of them sooner
+      await Promise.race([pause(this._pause * Math.random()), new Promise((done) => { this._wake = done; })]);
       this._pause = Math.min(this._pause * 2, LONGEST_PAUSE);
     }
   }

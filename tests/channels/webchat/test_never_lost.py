@@ -18,7 +18,7 @@ TALK = """async (each) => {
   for (let n = 1; n < each; n++) {
     text.value = `客户${n}`;
     form.requestSubmit();
-    await new Promise((done) => setTimeout(done, Math.random() * 120));
+    await new Promise((done) => setTimeout(done, Math.random() * 40));
   }
 }"""
 SHOWN = "[...document.querySelectorAll('.row.customer .bubble, .row.agent .bubble')].map((b) => b.textContent)"
@@ -37,7 +37,7 @@ def test_nothing_is_lost_doubled_or_out_of_order(browser: Browser, stage: Stage,
     async def agent() -> None:
         for number in range(EACH):
             await stage.agent_says(f"坐席{number}")
-            await asyncio.sleep(0.06)
+            await asyncio.sleep(0.02)
 
     speaking = stage.begin(agent())
     page.evaluate(f"({TALK})({EACH}).then(() => {{ window.done = true; }}); 0")
