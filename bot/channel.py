@@ -19,6 +19,13 @@ WeChat: developers.weixin.qq.com, 客服消息, error 45015.
 """
 
 
+REPLY_QUOTAS = {"wechat": 5}
+"""How many of ours a door takes after each message of the customer's; doors not named have no limit.
+
+WeChat: developers.weixin.qq.com, 客服消息, error 45047; from 2023-06-12 five after a message (fewer after an event).
+"""
+
+
 class ChannelError(Exception):
     """Root of what can go wrong at a door."""
 

@@ -327,7 +327,7 @@ class Outbox:
                 await self._mark(message, outcome, reason, done, following)
             else:
                 breaker.succeeded()
-                self._sent[message.id] = message, following
+                self._sent[message.id] = replace(message, parts=done), following
                 await self._mark_sent(message.id)
             if following is None:
                 return
@@ -339,11 +339,12 @@ class Outbox:
             if not sent or id is not None and id not in sent:
                 return
             async with self._database.write() as session:
-                for outcome in (None, AGAIN):
-                    ids = [id for id, (message, _) in sent.items() if message.outcome == outcome]
+                for outcome, parts in {(message.outcome, message.parts) for message, _ in sent.values()}:
+                    ids = [id for id, (one, _) in sent.items() if (one.outcome, one.parts) == (outcome, parts)]
                     done = {"delivery": Delivery.SENT, "delivery_due": None, "delivery_error": outcome}
-                    if ids:
-                        await session.execute(update(MessageRow).where(MessageRow.id.in_(ids)).values(**done))
+                    await session.execute(
+                        update(MessageRow).where(MessageRow.id.in_(ids)).values(**done, delivery_parts=parts)
+                    )
                 await self._mark_sending(session, [following for _, following in sent.values() if following])
             self._total += len(sent)
             now = datetime.now(UTC)

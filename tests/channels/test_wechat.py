@@ -166,6 +166,28 @@ def test_a_closed_window_is_told_and_the_reply_comes_when_the_customer_writes(sq
     play(stage, scene)
 
 
+def test_what_may_still_be_sent_is_counted_until_the_customer_writes_again(sqlite_url: Url) -> None:
+    stage = WeChatStage(sqlite_url())
+
+    async def left() -> int | None:
+        return await stage.bridge.conversations.replies_left(1)
+
+    async def scene() -> None:
+        await stage.platform.say("o1", "电费。" * 400)  # its answer takes two messages of WeChat's size
+        async with asyncio.timeout(10):
+            while await left() != 3:
+                await asyncio.sleep(0.05)
+        assert len(stage.platform.heard("o1")) == 2
+        await stage.platform.say("o1", "停电了 0.3")
+        assert await left() == 5
+        await stage.bridge.until(lambda: len(stage.platform.heard("o1")) == 3)
+        async with asyncio.timeout(10):
+            while await left() != 4:
+                await asyncio.sleep(0.05)
+
+    play(stage, scene)
+
+
 def test_a_retry_with_the_same_key_is_shown_once(sqlite_url: Url) -> None:
     stage = WeChatStage(sqlite_url())
 

@@ -152,6 +152,7 @@ def tickets(parts: Parts) -> APIRouter:
             **board.view(row, full=user.role in WORKERS),
             "owner": owner,
             "reply_until": until.isoformat() if until else None,
+            "replies_left": await parts.conversations.replies_left(row.conversation_id),
             "transcript": [
                 {
                     "seq": m.seq, "from": m.speaker, "text": plain(m.text), "card": m.card, "at": m.at.isoformat(),

@@ -123,7 +123,7 @@ function why(ticket) {
     ...said(ticket.priority_reasons, "关键词").map((one) => ["关键词", one]),
     ["优先级", `${ticket.priority} ${desk.me.priorities[ticket.priority]}${ticket.priority_locked ? "，已锁定" : ""}`],
     ["班组", desk.me.teams[ticket.team] || ticket.team], ["渠道", CHANNELS[ticket.channel] || ticket.channel], ["模型", ticket.model],
-    ...(ticket.reply_until ? [["可回复", new Date(ticket.reply_until) > Date.now() ? `还剩${span((new Date(ticket.reply_until) - Date.now()) / 1000)}` : "已过时限，客户再来消息后才能送达"]] : []),
+    ...(ticket.reply_until ? [["可回复", new Date(ticket.reply_until) > Date.now() ? `还剩${span((new Date(ticket.reply_until) - Date.now()) / 1000)}，${ticket.replies_left ? `最多再发${ticket.replies_left}条` : "条数已用完，客户再来消息后才能送达"}` : "已过时限，客户再来消息后才能送达"]] : []),
   ]);
   $("read").textContent = ticket.text;
   $("reasons").replaceChildren(...ticket.priority_reasons.map((reason) => element("li", "", reason)));
