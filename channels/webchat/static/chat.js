@@ -35,6 +35,7 @@ function refuse({ id, refused }) {
   if (!receipt) return;
   const again = button(`没有发出：${refused} 点此重试`, () => { again.replaceWith(element("div", "receipt", "发送中…")); line.again(id); }, "receipt failed");
   receipt.replaceWith(again);
+  if (atEnd) toEnd();
 }
 
 function settle(seq) {
@@ -187,7 +188,7 @@ log.addEventListener("scroll", () => {
 });
 // a picture that arrives, or a log that becomes lower, does not hide what was in view
 log.addEventListener("load", () => { if (atEnd) toEnd(); }, true);
-new ResizeObserver(() => { if (atEnd) toEnd(); }).observe(log);
+new ResizeObserver(() => { if (atEnd && log.querySelector(".row")) toEnd(); }).observe(log);
 $("size").onclick = () => large(!document.documentElement.classList.contains("large"));
 function large(on) {
   document.documentElement.classList.toggle("large", on);

@@ -152,6 +152,14 @@ def test_elder_mode_is_large_everywhere_and_offers_three_at_a_time(page: Page, s
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+def test_the_welcome_is_read_from_its_top_and_a_refusal_to_its_end(page: Page, stage: Stage) -> None:
+    page.click("#size")
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.getElementById('log').scrollTop") == 0
+    refused(page, stage, 1)
+    expect(page.locator(".receipt.failed")).to_be_in_viewport(ratio=1)
+
+
 def test_a_person_can_be_asked_for_in_every_state(page: Page, stage: Stage) -> None:
     expect(page.locator("#person")).to_be_in_viewport()
     told(page, stage, 1)
