@@ -20,14 +20,14 @@ from transformers import AutoModel, AutoTokenizer
 
 from models.corpus import WINDOW
 from models.encoder import EncoderError
-from models.pretraining import Training
+from models.pretraining import Training, words
 
 
 class Pooled(nn.Module):
-    """The mean of the last layer over a text's tokens, before it the weighted mean of word vectors where given."""
+    """The mean of the last layer over a text's tokens; with word vectors, theirs before it, and both weighted."""
 
-    def __init__(self, encoder: nn.Module, vectors: Tensor | None = None, weights: Tensor | None = None) -> None:
-        """`vectors` (vocabulary, width) and `weights` (vocabulary,) belong together."""
+    def __init__(self, encoder: nn.Module | None, vectors: Tensor | None = None, weights: Tensor | None = None) -> None:
+        """`vectors` (vocabulary, width) and `weights` (vocabulary,) belong together; they may do without `encoder`."""
         super().__init__()
         self.encoder = encoder
         self.words = nn.Embedding.from_pretrained(vectors) if vectors is not None else None
@@ -36,12 +36,12 @@ class Pooled(nn.Module):
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Vectors of length 1 (of each part): shape (texts, width)."""
         mask = attention_mask[:, :, None].float()
-        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask)[0]
-        mean = nn.functional.normalize((hidden * mask).sum(1), dim=1)
-        if self.words is None or self.weights is None:
-            return mean
-        first = (self.words(input_ids) * self.weights(input_ids) * mask).sum(1)
-        return torch.cat([nn.functional.normalize(first, dim=1), mean], dim=1)
+        if self.weights is not None:
+            mask = mask * self.weights(input_ids)
+        layers = [self.words(input_ids)] if self.words is not None else []
+        if self.encoder is not None:
+            layers.append(self.encoder(input_ids=input_ids, attention_mask=attention_mask)[0])
+        return torch.cat([nn.functional.normalize((layer * mask).sum(1), dim=1) for layer in layers], dim=1)
 
 
 def write(model: Pooled, tokenizer: Tokenizer, out: Path, window: int, card: dict[str, Any]) -> dict[str, Any]:
@@ -94,21 +94,29 @@ def from_folder(folder: Path, out: Path) -> dict[str, Any]:
     return write(Pooled(model), backend, out, min(128, longest - 4), {"name": folder.name})
 
 
-def from_run(run: Path, out: Path, corpora: str) -> dict[str, Any]:
-    """Our own encoder from the folder in which `models.pretraining` worked."""
+def from_run(run: Path, out: Path, corpora: str, network: bool = True) -> dict[str, Any]:
+    """Our own encoder from the folder in which `models.pretraining` worked; its word vectors alone without `network`.
+
+    The words alone are a hundred times as quick: the network must have learned enough to be worth it.
+    """
     training = Training(run)
-    with np.load(run / "vectors.npz") as stored:
-        vectors, weights = torch.from_numpy(stored["vectors"]), torch.from_numpy(stored["weights"])
-    bert = training.model.bert
-    bert.config._attn_implementation = "eager"
-    progress = training.progress
+    progress, name = training.progress, "means" if (run / "means.npz").exists() else "vectors"
+    if name == "means":
+        training.adopt()
+    vectors, weights = words(run, name)
+    bert = training.model.bert.cpu() if network else None
+    if bert is not None:
+        bert.config._attn_implementation = "eager"
+    learned = {stage: {"tokens": progress.tokens[stage], "losses": progress.losses[stage]} for stage in progress.tokens}
+    with np.load(run / f"{name}.npz") as stored:
+        means = {key: stored[key].tolist() for key in ("tokens", "losses") if key in stored}
+    layers = bert.config.num_hidden_layers if bert is not None else 0
     card = {
-        "name": f"dianqiao-{bert.config.num_hidden_layers}x{bert.config.hidden_size}",
+        "name": f"dianqiao-{f'{layers}x' if layers else 'words-'}{vectors.shape[1]}",
         "corpora": corpora,
-        "layers": bert.config.num_hidden_layers,
-        "vocabulary": bert.config.vocab_size,
-        "tokens_seen": progress.tokens,
-        "losses": {stage: [values[0], values[-1]] for stage, values in progress.losses.items()},
+        "layers": layers,
+        "vocabulary": len(vectors),
+        "learned": {"means": means, **(learned if network else {})},
     }
     return write(Pooled(bert, vectors, weights), training.tokenizer, out, WINDOW, card)
 
@@ -119,8 +127,9 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--corpora", default="", help="what the card says about them")
+    parser.add_argument("--words", action="store_true", help="the word vectors alone, without the network")
     given = parser.parse_args()
-    print(json.dumps(from_run(given.run, given.out, given.corpora), ensure_ascii=False))
+    print(json.dumps(from_run(given.run, given.out, given.corpora, not given.words), ensure_ascii=False))
 
 
 if __name__ == "__main__":

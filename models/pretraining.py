@@ -1,9 +1,11 @@
 """Make a small Chinese encoder from text alone. `python -m models.pretraining --corpus FILE … --out DIR`.
 
 Four stages, each resumed where it stopped: `words` (tokenizer of characters and jieba's words, first vectors),
-`masked` (masked language model; a token is a word, so whole words are hidden), `pairs` (contrastive sentence vectors),
-`domain` (the masked language model on domain text beside the pairs). Then `models.export` writes the folder that
-`models.encoder` loads.
+`masked` (masked language model; a token is a word, so whole words are hidden), `pairs` (contrastive sentence vectors:
+means of words first, which takes a minute, then the network, which begins with these words), `domain` (the masked
+language model on domain text beside the pairs). A stage is as long as its tokens, not its time: the same seed gives the
+same encoder, stopped and resumed or not, on a busy machine or an idle one. Then `models.export` writes the folder that
+`models.encoder` loads. Uses a GPU where torch finds one.
 """
 
 from __future__ import annotations
@@ -13,9 +15,11 @@ import csv
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import count, islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -33,7 +37,10 @@ MASKED = 0.2
 TOKENS = 2048
 PAIRS = 96
 SHARPNESS = 20.0
-EVERY = 60.0
+EVERY = 60.0  # seconds between checkpoints
+HALF = torch.bfloat16
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -41,14 +48,13 @@ class Progress:
     """What was learned so far; saved with every checkpoint."""
 
     stage: str = "masked"
-    seconds: float = 0.0
     steps: int = 0
     tokens: dict[str, int] = field(default_factory=dict)
     losses: dict[str, list[float]] = field(default_factory=dict)
 
 
 class Muon(torch.optim.Optimizer):
-    """Jordan (2024): momentum made orthogonal by Newton-Schulz. In float32, for processors without fast bfloat16."""
+    """Jordan (2024): momentum made orthogonal by Newton-Schulz, in bfloat16 where `half` is set."""
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def step(self, closure: None = None) -> None:
@@ -62,7 +68,7 @@ class Muon(torch.optim.Optimizer):
                 update = torch.lerp(weight.grad, moved, group["momentum"])
                 tall = update.shape[0] > update.shape[1]
                 x = update.T if tall else update
-                x = x / (x.norm() + 1e-7)
+                x = (x / (x.norm() + 1e-7)).to(HALF if group["half"] else x.dtype)
                 for _ in range(5):
                     a = x @ x.T
                     x = 3.4445 * x + (-4.775 * a + 2.0315 * a @ a) @ x
@@ -72,32 +78,36 @@ class Muon(torch.optim.Optimizer):
 class Training:
     """A network, its optimisers and its progress, in one folder."""
 
-    def __init__(self, out: Path, layers: int = 4, seed: int = 1) -> None:
-        """Resume from `out`/checkpoint.pt, or begin from the first vectors there."""
-        self.out, self.seed = out, seed
-        with np.load(out / "vectors.npz") as stored:
-            vectors = torch.from_numpy(stored["vectors"])
+    def __init__(
+        self, out: Path, layers: int = 4, seed: int = 1, half: bool = False, save_every: float = EVERY
+    ) -> None:
+        """Resume from `out`/checkpoint.pt, or begin from the first vectors there with so many `layers`.
+
+        `half` computes in bfloat16; a checkpoint is written every `save_every` seconds.
+        """
+        self.out, self.seed, self.half, self._save_every = out, seed, half, save_every
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        vectors, self.weights = (side.to(self.device) for side in words(out, "vectors"))
         width = vectors.shape[1]
         self.tokenizer = Tokenizer.from_file(str(out / "tokenizer.json"))
         torch.manual_seed(seed)
-        config = BertConfig(
-            vocab_size=self.tokenizer.get_vocab_size(), hidden_size=width, num_hidden_layers=layers,
-            num_attention_heads=width // 64, intermediate_size=4 * width, max_position_embeddings=128,
-            hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, type_vocab_size=1, pad_token_id=PAD,
-        )  # fmt: skip
+        checkpoint = out / "checkpoint.pt"
+        saved = torch.load(checkpoint, weights_only=True, map_location=self.device) if checkpoint.exists() else None
+        layers = saved["layers"] if saved else layers
+        config = shape(self.tokenizer.get_vocab_size(), width, layers)
         self.model = BertForMaskedLM(config)
         with torch.no_grad():
             self.model.bert.embeddings.word_embeddings.weight.copy_(vectors)
+        self.model.to(self.device)
         inner = [p for name, p in self.model.named_parameters() if p.ndim == 2 and "encoder.layer" in name]
         chosen = {id(p) for p in inner}
         rest = [p for p in self.model.parameters() if id(p) not in chosen]
         self.optimisers: list[torch.optim.Optimizer] = [
-            Muon(inner, {"lr": 1e-3, "momentum": 0.95}),
+            Muon(inner, {"lr": 1e-3, "momentum": 0.95, "half": half}),
             torch.optim.AdamW(rest, lr=1e-3, weight_decay=0.01, betas=(0.9, 0.98)),
         ]
         self.progress = Progress()
-        if (out / "checkpoint.pt").exists():
-            saved = torch.load(out / "checkpoint.pt", weights_only=True)
+        if saved:
             self.model.load_state_dict(saved["model"])
             for optimiser, state in zip(self.optimisers, saved["optimisers"], strict=True):
                 optimiser.load_state_dict(state)
@@ -106,6 +116,7 @@ class Training:
     def save(self) -> None:
         """Replace the checkpoint atomically."""
         state = {
+            "layers": self.model.config.num_hidden_layers,
             "model": self.model.state_dict(),
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             "progress": asdict(self.progress),
@@ -114,78 +125,90 @@ class Training:
         torch.save(state, part)
         os.replace(part, self.out / "checkpoint.pt")
 
-    def run(self, stage: str, minutes: float, rate: float, losses: Iterator[tuple[Tensor, int]]) -> None:
-        """Take steps down `losses` (loss, tokens) for `minutes`; the rate rises, stays, falls in the last 30 %."""
-        if STAGES.index(self.progress.stage) > STAGES.index(stage):
+    def adopt(self) -> None:
+        """Weigh words as `word_means` found; a network that has not seen a pair begins with its vectors, too."""
+        vectors, self.weights = (side.to(self.device) for side in words(self.out, "means"))
+        if self.progress.stage == "masked":
+            with torch.no_grad():
+                self.model.bert.embeddings.word_embeddings.weight.copy_(vectors)
+
+    def run(self, stage: str, budget: int, rate: float, losses: Iterator[tuple[Tensor, int]]) -> None:
+        """Take steps down `losses` (loss, tokens) for `budget` tokens; the rate rises, stays, falls at the end."""
+        state = self.progress
+        if STAGES.index(state.stage) > STAGES.index(stage):
             return
-        if self.progress.stage != stage:
-            self.progress.stage, self.progress.seconds, self.progress.steps = stage, 0.0, 0
-        state, budget, recent = self.progress, minutes * 60, []
-        saved = clock = time.monotonic()
+        if state.stage != stage:
+            state.stage, state.steps = stage, 0
+        done, recent, saved = state.tokens.get(stage, 0), list[float](), time.monotonic()
         self.model.train()
-        with tqdm(total=round(budget), initial=round(state.seconds), desc=stage, unit="s", mininterval=30) as bar:
-            while state.seconds < budget:
-                share = state.seconds / budget
-                factor = min(1.0, (state.steps + 1) / 100, (1 - share) / 0.3)
+        with tqdm(total=budget, initial=done, desc=stage, unit="token", unit_scale=True, mininterval=30) as bar:
+            while done < budget:
+                factor = min(1.0, (state.steps + 1) / 100, (1 - done / budget) / 0.3)
                 for optimiser in self.optimisers:
                     for group in optimiser.param_groups:
                         group["lr"] = rate * max(factor, 0.01)
-                loss, tokens = next(losses)
+                with torch.autocast(self.device, HALF, enabled=self.half):
+                    loss, tokens = next(losses)
                 loss.backward()
                 nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
                 for optimiser in self.optimisers:
                     optimiser.step()
                     optimiser.zero_grad()
                 recent.append(loss.item())
-                now = time.monotonic()
-                bar.update(round(state.seconds + now - clock) - round(state.seconds))
-                state.seconds, clock, state.steps = state.seconds + now - clock, now, state.steps + 1
-                state.tokens[stage] = state.tokens.get(stage, 0) + tokens
-                if now - saved > EVERY or state.seconds >= budget:
+                bar.update(tokens)
+                done, state.steps = done + tokens, state.steps + 1
+                state.tokens[stage] = done
+                if time.monotonic() - saved >= self._save_every or done >= budget:
                     state.losses.setdefault(stage, []).append(round(float(np.mean(recent)), 4))
-                    bar.set_postfix(loss=state.losses[stage][-1], tokens=f"{state.tokens[stage]:,}", steps=state.steps)
-                    recent, saved = [], now
+                    bar.set_postfix(loss=state.losses[stage][-1], steps=state.steps)
                     self.save()
+                    recent, saved = [], time.monotonic()
 
     def ids(self, texts: Sequence[str]) -> Tensor:
         """Token ids, the first `WINDOW` of each text, filled up with [PAD]."""
         found = self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-        return pad([[CLS, *row.ids[: corpus.WINDOW], SEP] for row in found])
+        return pad([[CLS, *row.ids[: corpus.WINDOW], SEP] for row in found]).to(self.device)
 
     def hidden(self, ids: Tensor) -> Tensor:
         """The last layer: shape (texts, tokens, width)."""
         found: Tensor = self.model.bert(input_ids=ids, attention_mask=(ids != PAD).long())[0]
         return found
 
-    def masked(self, data: Windows, round_: int) -> Iterator[tuple[Tensor, int]]:
-        """Losses of the masked language model, on masked characters only; endless, a new order each round."""
-        while True:
-            rng = np.random.default_rng((self.seed, round_, self.progress.steps))
-            round_ += 1
-            for rows in _batches(np.diff(data.offsets), rng):
-                ids, chosen = _mask(data, rows, self.tokenizer.get_vocab_size(), rng)
-                hidden = self.hidden(ids)
-                where = chosen != PAD
-                yield nn.functional.cross_entropy(self.model.cls(hidden[where]), chosen[where]), int((ids != PAD).sum())
+    def masked(self, data: Windows, salt: int) -> Iterator[tuple[Tensor, int]]:
+        """Losses of the masked language model, on masked tokens only; endless, a new order each round."""
+        every = _rounds(lambda rng: _batches(np.diff(data.offsets), rng), self.seed, salt)
+        for step, rows in islice(zip(count(), every, strict=False), self.progress.steps, None):
+            rng = np.random.default_rng((self.seed, salt, step, 1))
+            ids, chosen = (side.to(self.device) for side in _mask(data, rows, self.tokenizer.get_vocab_size(), rng))
+            hidden = self.hidden(ids)
+            where = chosen != PAD
+            yield nn.functional.cross_entropy(self.model.cls(hidden[where]), chosen[where]), int((ids != PAD).sum())
 
     def paired(self, pairs: Sequence[tuple[str, str, str | None]]) -> Iterator[tuple[Tensor, int]]:
         """Losses of telling a text's paraphrase from all others of the batch and from a known near miss."""
-        while True:
-            rng = np.random.default_rng((self.seed, 7, self.progress.steps))
+        size = min(PAIRS, len(pairs))
+
+        def batches(rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
             order = rng.permutation(len(pairs))
-            for start in range(0, len(order) - PAIRS + 1, PAIRS):
-                rows = [pairs[number] for number in order[start : start + PAIRS]]
-                texts = [a for a, _, _ in rows] + [b for _, b, _ in rows] + [c for _, _, c in rows if c]
-                ids = self.ids(texts)
-                vectors = nn.functional.normalize(pooled(self.hidden(ids), ids), dim=1)
-                scores = vectors[: len(rows)] @ vectors[len(rows) :].T * SHARPNESS
-                yield nn.functional.cross_entropy(scores, torch.arange(len(rows))), int((ids != PAD).sum())
+            return (order[start : start + size] for start in range(0, len(order) - size + 1, size))
+
+        for chosen in islice(_rounds(batches, self.seed, 7), self.progress.steps, None):
+            rows = [pairs[number] for number in chosen]
+            texts = [a for a, _, _ in rows] + [b for _, b, _ in rows] + [c for _, _, c in rows if c]
+            ids = self.ids(texts)
+            vectors = nn.functional.normalize((self.hidden(ids).float() * self.weights[ids][:, :, None]).sum(1), dim=1)
+            scores = vectors[:size] @ vectors[size:].T * SHARPNESS
+            wanted = torch.arange(size, device=self.device)
+            yield nn.functional.cross_entropy(scores.float(), wanted), int((ids != PAD).sum())
 
 
-def pooled(hidden: Tensor, ids: Tensor) -> Tensor:
-    """The mean over a text's tokens: shape (texts, width)."""
-    mask = (ids != PAD).float()
-    return (hidden * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
+def shape(vocabulary: int, width: int, layers: int) -> BertConfig:
+    """The network's."""
+    return BertConfig(
+        vocab_size=vocabulary, hidden_size=width, num_hidden_layers=layers, num_attention_heads=width // 64,
+        intermediate_size=4 * width, max_position_embeddings=128, hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0, type_vocab_size=1, pad_token_id=PAD,
+    )  # fmt: skip
 
 
 def pad(rows: Sequence[Sequence[int]]) -> Tensor:
@@ -196,23 +219,32 @@ def pad(rows: Sequence[Sequence[int]]) -> Tensor:
     return torch.from_numpy(ids)
 
 
+def _rounds(cuts: Callable[[np.random.Generator], Iterator[T]], seed: int, salt: int) -> Iterator[T]:
+    """What `cuts` makes of one random generator after the other, without end."""
+    for round_ in count():
+        yield from cuts(np.random.default_rng((seed, salt, round_)))
+
+
 def together(first: Iterator[tuple[Tensor, int]], second: Iterator[tuple[Tensor, int]]) -> Iterator[tuple[Tensor, int]]:
     """The sum of two losses, step by step."""
     for (loss, tokens), (other, more) in zip(first, second, strict=False):
         yield loss + other, tokens + more
 
 
-def read_pairs(files: Sequence[Path], *splits: str) -> list[tuple[str, str, int]]:
-    """Rows of the given splits of CSV files with split, text1, text2, label (0: they differ)."""
-    found = []
+def read_pairs(files: Sequence[Path]) -> tuple[list[tuple[str, str, int]], list[tuple[str, str, int]]]:
+    """Rows to learn from, and rows held out, (text, text, label; 0: they differ) of CSV files with a split column.
+
+    Splits named train and dev are learned from, but for rows with a text that occurs in any other split.
+    """
+    learned, held = list[tuple[str, str, int]](), list[tuple[str, str, int]]()
     for file in files:
         with file.open(encoding="utf-8", newline="") as stream:
-            found += [
-                (row["text1"], row["text2"], int(row["label"]))
-                for row in csv.DictReader(stream)
-                if row["split"] in splits and row["text1"].strip() and row["text2"].strip()
-            ]
-    return found
+            for row in csv.DictReader(stream):
+                if row["text1"].strip() and row["text2"].strip():
+                    chosen = learned if row["split"] in ("train", "dev") else held
+                    chosen.append((row["text1"], row["text2"], int(row["label"])))
+    seen = {text for row in held for text in row[:2]}
+    return [row for row in learned if seen.isdisjoint(row[:2])], held
 
 
 def triples(rows: Sequence[tuple[str, str, int]]) -> list[tuple[str, str, str | None]]:
@@ -253,6 +285,65 @@ def _mask(data: Windows, rows: NDArray[np.int64], size: int, rng: np.random.Gene
     return torch.from_numpy(np.where(chosen, seen, ids)), torch.from_numpy(hidden)
 
 
+def word_means(out: Path, pairs: Sequence[tuple[str, str, str | None]], seed: int) -> None:
+    """Write means.npz: vectors and weights of words of which a text's weighted mean is close to its paraphrase's.
+
+    Wieting et al. (2016). A word's vector is its own plus those of its characters, so that rare words learn, too.
+    """
+    torch.manual_seed(seed)
+    tokenizer = Tokenizer.from_file(str(out / "tokenizer.json"))
+    vectors, weights = words(out, "vectors")
+    index = tokenizer.get_vocab()
+    parts = [
+        (number, index[char]) for piece, number in index.items() if number >= len(SPECIAL)
+        for char in piece if char in index
+    ]  # fmt: skip
+    whole, char = torch.tensor(parts).T
+    own = nn.Parameter(nn.functional.normalize(vectors, dim=1))
+    shared = nn.Parameter(own.detach() * 0.3)
+    heavy = nn.Parameter(weights.clamp_min(1e-6).log())
+    optimiser = torch.optim.Adam([{"params": [own, shared], "lr": 5e-3}, {"params": [heavy], "lr": 1.5e-2}])
+    tokens = 0
+    schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.02, 3 * (len(pairs) // 512 + 1))
+
+    def mean(texts: Sequence[str]) -> Tensor:
+        nonlocal tokens
+        ids = [row.ids or [PAD] for row in tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
+        flat = torch.tensor([number for row in ids for number in row])
+        tokens += len(flat)
+        starts = torch.tensor([0, *map(len, ids[:-1])]).cumsum(0)
+        table = own.index_add(0, whole, shared[char])
+        summed = nn.functional.embedding_bag(flat, table, starts, mode="sum", per_sample_weights=heavy[flat].exp())
+        return nn.functional.normalize(summed, dim=1)
+
+    rng, losses = np.random.default_rng(seed), list[float]()
+    for _ in tqdm(range(3), desc="means"):
+        order, round_ = rng.permutation(len(pairs)), list[float]()
+        for start in range(0, len(order), 512):
+            rows = [pairs[number] for number in order[start : start + 512]]
+            found = mean([a for a, _, _ in rows] + [b for _, b, _ in rows] + [c for _, _, c in rows if c])
+            scores = found[: len(rows)] @ found[len(rows) :].T * SHARPNESS / 2
+            loss = nn.functional.cross_entropy(scores, torch.arange(len(rows)))
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            optimiser.zero_grad()
+            round_.append(loss.item())
+        losses.append(round(float(np.mean(round_)), 4))
+    with torch.no_grad():
+        table = own.index_add(0, whole, shared[char])
+        table *= vectors.norm(dim=1).mean() / table.norm(dim=1).mean()
+        weights = heavy.exp()
+        weights[: len(SPECIAL)] = 0
+    np.savez(out / "means.npz", vectors=table.numpy(), weights=weights.numpy(), tokens=tokens, losses=losses)
+
+
+def words(out: Path, name: str) -> tuple[Tensor, Tensor]:
+    """Vectors (vocabulary, width) and weights (vocabulary,) of words, as `prepare` or `word_means` stored them."""
+    with np.load(out / f"{name}.npz") as stored:
+        return torch.from_numpy(stored["vectors"]), torch.from_numpy(stored["weights"])
+
+
 def prepare(out: Path, files: Sequence[Path], domain: Sequence[Path], width: int, seed: int) -> None:
     """The `words` stage: tokenizer.json, corpus.npz and vectors.npz in `out`, unless they are there."""
     out.mkdir(parents=True, exist_ok=True)
@@ -283,23 +374,29 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--minutes", type=float, nargs=3, default=(50, 10, 5), metavar=("MASKED", "PAIRS", "DOMAIN"))
+    parser.add_argument(
+        "--tokens", type=float, nargs=3, default=(15, 4, 1), metavar=("MASKED", "PAIRS", "DOMAIN"), help="in millions"
+    )
+    parser.add_argument("--half", action="store_true", help="compute in bfloat16")
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     prepare(given.out, given.corpus, given.domain, given.width, given.seed)
-    training = Training(given.out, given.layers, given.seed)
-    training.run("masked", given.minutes[0], given.rate, training.masked(load(given.out), 0))
-    pairs = triples(read_pairs(given.pairs, "train", "dev"))
+    training = Training(given.out, given.layers, given.seed, given.half)
+    budgets = [round(millions * 1e6) for millions in given.tokens]
+    training.run("masked", budgets[0], given.rate, training.masked(load(given.out), 0))
+    pairs = triples(read_pairs(given.pairs)[0])
     if pairs:
-        training.run("pairs", given.minutes[1], given.rate / 4, training.paired(pairs))
+        if not (given.out / "means.npz").exists():
+            word_means(given.out, pairs, given.seed)
+        training.adopt()
+        training.run("pairs", budgets[1], given.rate / 4, training.paired(pairs))
     if given.domain:
-        domain = corpus.windows(corpus.lines(given.domain), training.tokenizer)
-        losses = training.masked(domain, 1)
+        losses = training.masked(corpus.windows(corpus.lines(given.domain), training.tokenizer), 1)
         training.run(
-            "domain", given.minutes[2], given.rate / 4, together(losses, training.paired(pairs)) if pairs else losses
+            "domain", budgets[2], given.rate / 4, together(losses, training.paired(pairs)) if pairs else losses
         )
     print(json.dumps(asdict(training.progress)))
 

@@ -231,6 +231,23 @@ def test_search_finds_words_of_tickets_and_messages(database_url: Url) -> None:
     run(database_url(), scene)
 
 
+def test_suggestions_mean_the_same_rather_than_share_words(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        li = await stage.login("li", Role.AGENT)
+        for sender, (asked, answer) in enumerate((("怎么修改密码", "密码已重置"), ("换了号码，想把预留电话改掉", "电话已改"))):
+            await stage.file(str(sender), asked)
+            id = (await li.post("/tickets/claim")).json()["id"]
+            await li.post(f"/tickets/{id}/resolve", json={"resolution": answer})
+        await stage.file("c", "怎么修改绑定的手机号码")
+        while await stage.search.index():
+            pass
+        (other,) = (one["id"] for one in (await li.get("/tickets")).json()["items"] if "绑定" in one["summary"])
+        found = (await li.get(f"/tickets/{other}/suggestions")).json()["items"]
+        assert [one["text"] for one in found] == ["电话已改", "密码已重置"]
+
+    run(database_url(), scene)
+
+
 @pytest.mark.parametrize("cell", ["=1+1", "+A1", "-2", "@SUM(A1)", "\t=1", "  =HYPERLINK()", "＝1", "\r=1"])
 def test_no_cell_is_a_formula(cell: str) -> None:
     assert harmless(cell).startswith("'")
