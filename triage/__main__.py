@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from models import NoModel, Registry
-from models.encoder import HOME
 from triage.classifier import OnnxClassifier
 from triage.policy import Facts, assess
 from triage.taxonomy import Taxonomy
@@ -57,14 +56,12 @@ def train(data: list[Path], out: Path, validation: list[Path], encoder: Path | N
     rows, held = examples.read(data), examples.read(validation) if validation else []
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as part:
-        chosen = HOME if (HOME / "encoder.json").exists() else None
+        chosen = encoder
         if encoder is not None and not (encoder / "encoder.json").exists():
             from models import export
 
             export.from_folder(encoder, Path(part) / "encoder")
             chosen = Path(part) / "encoder"
-        elif encoder is not None:
-            chosen = encoder
         card = training.train(rows, Path(part) / "model", held, chosen, seed)
         out.mkdir(exist_ok=True)
         shutil.rmtree(out / "encoder", ignore_errors=True)
@@ -89,7 +86,9 @@ def main() -> int:
     training_verb.add_argument("--data", type=Path, nargs="+", required=True)
     training_verb.add_argument("--out", type=Path, required=True)
     training_verb.add_argument("--validation", type=Path, nargs="+", default=[], help="else by cross-validation")
-    training_verb.add_argument("--encoder", type=Path, help="a Hugging Face encoder's folder (needs torch)")
+    training_verb.add_argument(
+        "--encoder", type=Path, help="models/encoder, or a Hugging Face encoder's folder (needs torch)"
+    )
     training_verb.add_argument("--seed", type=int, default=1)
     evaluating = verbs.add_parser("evaluate")
     evaluating.add_argument("--model", type=Path, required=True)

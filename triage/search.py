@@ -6,20 +6,25 @@ import asyncio
 import logging
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import ForeignKey, Integer, Row, Select, column, func, literal_column, or_, select, table, text, union
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bot.bell import QUEUE, Bell
 from bot.database import Base, Database, MessageRow
+from models import encoder
 from triage.ticket import Status, TicketEventRow, TicketRow
 
 BATCH = 500
 OVERLAP = 1000
 LOOK_EVERY = 2.0
 LONGEST_QUERY = 64
+REACH = 20
 
 log = logging.getLogger(__name__)
 _words = table("search_words", column("rowid"), column("words"))
@@ -50,6 +55,13 @@ def words(text: str) -> list[str]:
     jieba.setLogLevel(logging.WARNING)
     plain = unicodedata.normalize("NFKC", text).lower()
     return [word for word in jieba.cut_for_search(plain) if any(sign.isalnum() for sign in word)]
+
+
+@lru_cache(4096)
+def vector(text: str) -> NDArray[np.float32]:
+    """The encoder's vector of a text, shape (width,); kept, since the same tickets are near again and again."""
+    found: NDArray[np.float32] = encoder.encode([text])[0]
+    return found
 
 
 class Search:
@@ -160,7 +172,10 @@ class Search:
         return select(both.c[0])
 
     async def similar(self, session: AsyncSession, row: TicketRow, most: int = 3) -> Sequence[TicketRow]:
-        """Resolved tickets of the same category whose words are closest, best first."""
+        """Resolved tickets of the same category that mean most nearly the same, best first.
+
+        Of the `REACH` tickets with the most words in common those whose encoder vectors are closest.
+        """
         cut = await asyncio.to_thread(words, row.text)
         found = list(dict.fromkeys(word for word in cut if len(word) > 1))[:20]
         if not found:
@@ -184,7 +199,12 @@ class Search:
             query = query.order_by(text("ts_rank(search_words.words, CAST(:wanted AS tsquery)) DESC")).params(
                 wanted=wanted
             )
-        return list(await session.scalars(query.limit(most)))
+        near = list(await session.scalars(query.limit(REACH)))
+        if len(near) < 2:
+            return near
+        asked, *vectors = await asyncio.to_thread(lambda: [vector(one.text) for one in (row, *near)])
+        order = sorted(range(len(near)), key=lambda place: -float(asked @ vectors[place]))
+        return [near[place] for place in order[:most]]
 
     @staticmethod
     def _matched(session: AsyncSession, found: Sequence[str], sqlite: str, postgresql: str) -> Select[tuple[int]]:

@@ -234,7 +234,9 @@ def test_search_finds_words_of_tickets_and_messages(database_url: Url) -> None:
 def test_suggestions_mean_the_same_rather_than_share_words(database_url: Url) -> None:
     async def scene(stage: Stage) -> None:
         li = await stage.login("li", Role.AGENT)
-        for sender, (asked, answer) in enumerate((("怎么修改密码", "密码已重置"), ("换了号码，想把预留电话改掉", "电话已改"))):
+        for sender, (asked, answer) in enumerate(
+            (("怎么修改密码", "密码已重置"), ("换了号码，想把预留电话改掉", "电话已改"))
+        ):
             await stage.file(str(sender), asked)
             id = (await li.post("/tickets/claim")).json()["id"]
             await li.post(f"/tickets/{id}/resolve", json={"resolution": answer})
