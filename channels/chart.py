@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw, ImageFont
 
 WIDTH, HEIGHT, EDGE = 720, 400, 48
+# 元, drawn: the font that comes with Pillow has no Chinese
+YUAN = (((4, 2), (16, 2)), ((0, 8), (20, 8)), ((7, 8), (6, 14), (1, 19)), ((13, 8), (13, 18), (20, 18), (20, 14)))
 INK, SOFT, BAR, NEWEST, PAPER = "#16201e", "#5a6663", "#9fcfc6", "#0b6b5c", "#ffffff"
 
 
@@ -29,7 +31,8 @@ def png(rows: Sequence[tuple[str, float]]) -> bytes:
         draw.text((centre, floor - height - 4), f"{yuan:.0f}", INK, font, anchor="mb")
         draw.text((centre, floor + 8), month[-5:], SOFT, font, anchor="mt")
     draw.line([EDGE, floor, WIDTH - EDGE, floor], fill=SOFT, width=2)
-    draw.text((EDGE, 8), "CNY / month", SOFT, font)
+    for stroke in YUAN:
+        draw.line([(EDGE + x, 8 + y) for x, y in stroke], fill=SOFT, width=2)
     out = io.BytesIO()
     image.save(out, "PNG", optimize=True)
     return out.getvalue()
