@@ -45,6 +45,7 @@ from tests.product import free_port
 
 CUSTOMERS, EACH, COPIES = 20, 15, 3
 STORM_CUSTOMERS, STORM_EACH = 10, 6
+PACE, PACED_SECONDS = 10, 20
 HELLO = "你好"
 
 
@@ -94,6 +95,27 @@ async def telegram(folder: Path, webhook: bool) -> dict[str, Any]:
         found = await _report(stage.bridge, stage.platform.chats, took, stage.platform.ack_seconds or [0.0])
         if not webhook:
             del found["ack"]
+        await stage.bridge.stop()
+        await stage.platform.close()
+    return found
+
+
+async def paced(folder: Path) -> dict[str, Any]:
+    """The webhook as a busy day has it: `PACE` messages a second whether answered or not, one from each customer."""
+    stage = TelegramStage(f"sqlite+aiosqlite:///{folder / 'paced.db'}", webhook=True)
+    names = [f"p{number}" for number in range(PACE * PACED_SECONDS)]
+    async with served(stage.platform.app(), stage._platform_port):
+        await stage.bridge.start()
+        for name in ("warm", *names):
+            stage.platform.say(name, f"{name}说")
+            await asyncio.sleep(1 / PACE)
+        await _until(lambda: all(stage.platform.heard(name) for name in names))
+        found = {
+            "messages_per_second": PACE,
+            "ack": _ms(stage.platform.ack_seconds[1:]),
+            "replies": sum(len(stage.platform.heard(name)) for name in names),
+            "wanted": len(names),
+        }
         await stage.bridge.stop()
         await stage.platform.close()
     return found
@@ -329,6 +351,7 @@ async def measure() -> dict[str, Any]:
             ("web", web(folder)),
             ("telegram polling", telegram(folder, webhook=False)),
             ("telegram webhook", telegram(folder, webhook=True)),
+            ("telegram webhook, paced", paced(folder)),
             ("wechat", wechat(folder, passive=False)),
             ("wechat passive", wechat(folder, passive=True)),
             ("passive replies", passive(folder)),
