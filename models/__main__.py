@@ -1,6 +1,7 @@
-"""`python -m models list | show | rollback`: the trained models, and which of them is in use.
+"""`python -m models list | show`: the trained models, and which of them is in use.
 
-A version is put in use by `python -m triage.trainer promote`, which compares it first.
+A version is put in use by `python -m triage.trainer promote`, which compares it first, and taken back by `rollback`
+there; both are written down.
 """
 
 from __future__ import annotations
@@ -21,27 +22,16 @@ def main(arguments: Sequence[str], root: Path = ROOT) -> int:
     verbs.add_parser("list", help="every version, the changes of which is in use").add_argument(
         "kind", nargs="?", choices=KINDS
     )
-    for verb, help in (
-        ("show", "a version's card"),
-        ("rollback", "go back to the version that was in use before; a running service follows within two seconds"),
-    ):
-        one = verbs.add_parser(verb, help=help)
-        one.add_argument("kind", choices=KINDS)
-        if verb != "rollback":
-            one.add_argument("version")
-        if verb != "show":
-            one.add_argument("--author", required=True, help="who decides this")
-            one.add_argument("--why", default="", help="the reason, kept in the history")
+    one = verbs.add_parser("show", help="a version's card")
+    one.add_argument("kind", choices=KINDS)
+    one.add_argument("version")
     given = parser.parse_args(arguments)
     try:
-        match given.verb:
-            case "list":
-                for kind in [given.kind] if given.kind else KINDS:
-                    _list(Registry(kind, root))
-            case "show":
-                print(json.dumps(Registry(given.kind, root).card(given.version), ensure_ascii=False, indent=1))
-            case _:
-                print(Registry(given.kind, root).rollback(given.author, given.why))
+        if given.verb == "show":
+            print(json.dumps(Registry(given.kind, root).card(given.version), ensure_ascii=False, indent=1))
+        else:
+            for kind in [given.kind] if given.kind else KINDS:
+                _list(Registry(kind, root))
     except NoModel as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

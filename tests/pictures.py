@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from bot import dialogue_model
 from tests.conftest import BROWSER_ARGUMENTS
-from tests.product import PASSWORD, ROOT, Customer, Product
+from tests.product import ROOT, Customer, Product
+from tests.triage.pages import enter
 from triage import training
 
 DOCS = ROOT / "docs"
@@ -47,16 +48,9 @@ def chat(browser: Browser, product: Product) -> None:
     page.screenshot(path=DOCS / "chat.png")
 
 
-def enter(browser: Browser, product: Product, path: str, dark: bool = False, width: int = 1366) -> Page:
+def entered(browser: Browser, product: Product, path: str) -> Page:
     """A logged-in page of the desk or the trainers."""
-    context = browser.new_context(
-        viewport={"width": width, "height": 768}, locale="zh-CN", color_scheme="dark" if dark else "light"
-    )
-    page = context.new_page()
-    page.goto(f"{product.url}{path}")
-    page.fill("#username", "admin")
-    page.fill("#password", PASSWORD)
-    page.press("#password", "Enter")
+    page = enter(browser, f"{product.url}{path}", "admin")
     page.wait_for_selector("#desk:not([hidden])")
     page.wait_for_timeout(1500)
     return page
@@ -64,7 +58,7 @@ def enter(browser: Browser, product: Product, path: str, dark: bool = False, wid
 
 def desk(browser: Browser, product: Product) -> None:
     """The agents' pages."""
-    page = enter(browser, product, "/desk")
+    page = entered(browser, product, "/desk")
     page.screenshot(path=DOCS / "desk-queue.png")
     page.locator("#list li", has_text="怎么比去年多了").first.click()
     page.wait_for_timeout(1500)
@@ -82,7 +76,7 @@ def desk(browser: Browser, product: Product) -> None:
 
 def trainer(browser: Browser, product: Product) -> None:
     """The trainers' pages."""
-    page = enter(browser, product, "/desk/trainer")
+    page = entered(browser, product, "/desk/trainer")
     for name in TRAINER:
         page.evaluate(f"location.hash = '{name}'")
         page.get_by_text("正在读取").first.wait_for(state="detached", timeout=60_000)
@@ -99,9 +93,8 @@ def main() -> int:
     dialogue_model.prepare()
     training.ensure()
     with tempfile.TemporaryDirectory(prefix="dianqiao-pictures-") as name, sync_playwright() as playwright:
-        product, browser = Product(Path(name)), playwright.chromium.launch(
-            executable_path=chromium, args=BROWSER_ARGUMENTS
-        )
+        product = Product(Path(name))
+        browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_ARGUMENTS)
         product.start()
         try:
             talk(product)

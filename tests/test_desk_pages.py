@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.product import PASSWORD, Product
+from tests.product import Product
+from tests.triage.pages import enter
 
 pytestmark = [pytest.mark.rasa, pytest.mark.browser]
 
@@ -39,11 +40,7 @@ def say(page: Page, text: str, answer: str) -> None:
 
 
 def desk(browser: Browser, product: Product) -> Page:
-    page = browser.new_context(viewport={"width": 1440, "height": 900}, locale="zh-CN").new_page()
-    page.goto(f"{product.url}/desk")
-    page.fill("#username", "admin")
-    page.fill("#password", PASSWORD)
-    page.press("#password", "Enter")
+    page = enter(browser, f"{product.url}/desk", "admin", 1440)
     expect(page.locator("#desk")).to_be_visible()
     expect(page.locator("#live")).to_have_text("实时")
     return page

@@ -14,7 +14,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from bot import dialogue_model
-from tests.product import PASSWORD, Product, own_tree
+from tests.product import Product, own_tree
+from tests.triage.pages import enter
 from triage import training
 
 pytestmark = [pytest.mark.rasa, pytest.mark.browser, pytest.mark.timeout(1500)]
@@ -67,13 +68,7 @@ def heard_until(browser: Browser, product: Product, understood: bool) -> str:
 
 
 def trainer(browser: Browser, product: Product) -> Page:
-    context = browser.new_context(base_url=product.url, viewport={"width": 1366, "height": 900}, locale="zh-CN")
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    page.goto(f"{product.url}/desk/trainer#review")
-    page.fill("#username", "admin")
-    page.fill("#password", PASSWORD)
-    page.press("#password", "Enter")
+    page = enter(browser, f"{product.url}/desk/trainer#review", "admin")
     expect(page.locator("#desk")).to_be_visible()
     return page
 

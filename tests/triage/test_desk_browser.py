@@ -6,49 +6,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.triage.desk_server import DeskServer
-from tests.triage.stage import PASSWORD
+from tests.triage.pages import log_in, opened, serious, serving
 
 pytestmark = pytest.mark.browser
-SERIOUS = ("serious", "critical")
-expect.set_options(timeout=20_000)
 
 
 @pytest.fixture
 def served(tmp_path: Path, browser: Browser) -> Iterator[DeskServer]:
-    server = DeskServer(f"sqlite+aiosqlite:///{tmp_path / 'desk.db'}")
-    try:
+    with serving(tmp_path, browser) as server:
         yield server
-    finally:
-        for context in browser.contexts:
-            context.close()
-        server.stop()
 
 
 def enter(browser: Browser, served: DeskServer, name: str = "li", deaf: bool = False, dark: bool = False) -> Page:
     """A logged-in page; a `deaf` one hears nothing of the live stream."""
-    context = browser.new_context(
-        viewport={"width": 1366, "height": 768}, locale="zh-CN", color_scheme="dark" if dark else "light"
-    )
-    page = context.new_page()
-    page.set_default_timeout(30_000)
+    page = opened(browser, dark=dark)
     if deaf:
-        context.route("**/api/live*", lambda route: route.abort())
-    page.goto(f"{served.url}/desk")
-    page.fill("#username", name)
-    page.fill("#password", PASSWORD)
-    page.press("#password", "Enter")
+        page.context.route("**/api/live*", lambda route: route.abort())
+    log_in(page, f"{served.url}/desk", name)
     expect(page.locator("#views button").first).to_be_visible()
     expect(page.locator("#loading")).to_be_hidden()
     return page
-
-
-def serious(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found if one["impact"] in SERIOUS]
 
 
 def test_a_ticket_is_worked_by_keyboard_alone(browser: Browser, served: DeskServer) -> None:

@@ -8,45 +8,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests.triage import pages
 from tests.triage.desk_server import DeskServer
-from tests.triage.stage import PASSWORD
+from tests.triage.pages import PHONE, serious, wide
 from tests.triage.trainer.items import add, labels, text_for
-from triage.desk.auth import Role
 from triage.trainer.labels import standing
 from triage.trainer.review import Kind, State
 
 pytestmark = pytest.mark.browser
-SERIOUS = ("serious", "critical")
 METERING = {"category": "metering", "priority": "P3", "confidence": 0.6}
-expect.set_options(timeout=20_000)
 
 
 @pytest.fixture
 def served(tmp_path: Path, browser: Browser) -> Iterator[DeskServer]:
-    server = DeskServer(f"sqlite+aiosqlite:///{tmp_path / 'desk.db'}")
-    server.do(server.stage.users.add("zhou", PASSWORD, Role.TRAINER, None))
-    try:
+    with pages.serving(tmp_path, browser, ("zhou",)) as server:
         yield server
-    finally:
-        for context in browser.contexts:
-            context.close()
-        server.stop()
 
 
-def enter(browser: Browser, served: DeskServer, name: str = "zhou", dark: bool = False, phone: bool = False) -> Page:
-    """A page where this user has logged in."""
-    size = {"width": 390, "height": 844} if phone else {"width": 1366, "height": 768}
-    context = browser.new_context(viewport=size, locale="zh-CN", color_scheme="dark" if dark else "light")  # type: ignore[arg-type]
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    page.goto(f"{served.url}/desk/trainer")
-    page.fill("#username", name)
-    page.fill("#password", PASSWORD)
-    page.press("#password", "Enter")
-    return page
+def enter(browser: Browser, served: DeskServer, name: str = "zhou", width: int = 1366, dark: bool = False) -> Page:
+    return pages.enter(browser, f"{served.url}/desk/trainer", name, width, dark)
 
 
 def test_a_trainer_sees_six_pages_and_an_agent_none(browser: Browser, served: DeskServer) -> None:
@@ -60,11 +42,6 @@ def test_a_trainer_sees_six_pages_and_an_agent_none(browser: Browser, served: De
     agent = enter(browser, served, "li")
     expect(agent.locator("#refused")).to_contain_text("没有训练师权限")
     expect(agent.locator("#desk")).to_be_hidden()
-
-
-def serious(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found if one["impact"] in SERIOUS]
 
 
 def put(served: DeskServer, text: str, **more: Any) -> int:
@@ -253,18 +230,18 @@ def test_the_second_reader_is_blind_and_the_third_decides(browser: Browser, serv
     assert standing(events, True).state == State.LABELLED
 
 
-@pytest.mark.parametrize("phone", [False, True])
+@pytest.mark.parametrize("width", [1366, PHONE])
 @pytest.mark.parametrize("dark", [False, True])
 def test_axe_finds_nothing_serious_in_review_and_annotate(
-    browser: Browser, served: DeskServer, dark: bool, phone: bool, tmp_path: Path
+    browser: Browser, served: DeskServer, dark: bool, width: int, tmp_path: Path
 ) -> None:
     put(served, "上个月电费172.46元，户号3310000017，我叫张伟，怎么又涨了", value=4)
     put(served, "表走得快", kind=Kind.TRIAGE, reason="category_changed", value=3.0, suggestion=METERING)
     put(served, "电费多少", value=2)
-    page = enter(browser, served, dark=dark, phone=phone)
+    page = enter(browser, served, width=width, dark=dark)
     expect(page.locator(".rows li")).to_have_count(3)
     folder = Path(os.environ.get("SCREENSHOTS", tmp_path))
-    name = f"{'phone' if phone else 'desktop'}-{'dark' if dark else 'light'}"
+    name = f"{'phone' if width == PHONE else 'desktop'}-{'dark' if dark else 'light'}"
     page.screenshot(path=folder / f"review-{name}.png")
     assert serious(page) == []
     page.locator(".rows .open").first.click()
@@ -285,5 +262,4 @@ def test_axe_finds_nothing_serious_in_review_and_annotate(
     expect(page.locator("#help")).to_be_visible()
     page.screenshot(path=folder / f"help-{name}.png")
     assert serious(page) == []
-    width = page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    assert width, "the page scrolls sideways"
+    assert not wide(page)

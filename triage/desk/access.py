@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Cookie, Depends, Header, HTTPException, Request, Response
 from fastapi.routing import APIRoute
 
-from triage.desk.audit import Audit
+from triage.audit import Audit
 from triage.desk.auth import NotAllowed, Role, User, Users
 
 COOKIE = "desk"

@@ -16,10 +16,10 @@ from bot.files import Files
 from models import ROOT
 from nlu_data import HERE
 from triage.assignment import Assignment
+from triage.audit import Audit
 from triage.board import Board
 from triage.bulk import Bulk
 from triage.desk.access import Access, audited
-from triage.desk.audit import Audit
 from triage.desk.auth import Users
 from triage.desk.writing import Writing
 from triage.mass import Mass
@@ -82,6 +82,6 @@ def parts(
         database, bell, users, Access(users), audit, audited(audit), taxonomy, queue, conversations,
         Board(database, now, search), search, assignment, Mass(database, queue, bell, now),
         Bulk(database, queue, bell, now), Writing(database, bell, now),
-        Collecting(database, queue.classifier, taxonomy, now), records, brief, files, now, models,
+        Collecting(database, queue.classifier, taxonomy, now, models=models), records, brief, files, now, models,
         nlu, dialogue, Answers(database, sources(dialogue, nlu), previews or {}, now),
     )  # fmt: skip

@@ -5,11 +5,12 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
+from string import Template
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
 from starlette.staticfiles import StaticFiles
 
 from bot.bell import DESK, QUEUE, Bell, conversation_topic
@@ -41,11 +42,11 @@ def desk_routes(app: FastAPI, parts: Parts) -> None:
 
     @app.get("/desk", include_in_schema=False)
     async def page() -> Response:
-        return FileResponse(STATIC / "desk.html", headers={"Content-Security-Policy": POLICY})
+        return framed("坐席工作台", "desk.html")
 
     @app.get("/desk/trainer", include_in_schema=False)
     async def trainer_page() -> Response:
-        return FileResponse(STATIC / "trainer" / "trainer.html", headers={"Content-Security-Policy": POLICY})
+        return framed("训练师", "trainer/trainer.html")
 
     app.mount("/desk/static", StaticFiles(directory=STATIC))
     app.add_exception_handler(NoTicket, _answer(404))
@@ -54,6 +55,13 @@ def desk_routes(app: FastAPI, parts: Parts) -> None:
     app.add_exception_handler(Unseen, _unseen)
     app.add_exception_handler(NoItem, _answer(404))
     app.add_exception_handler(RequestValidationError, _invalid)
+
+
+def framed(title: str, body: str) -> Response:
+    """A page: what is its own, within the login and the dialogs that every page has."""
+    frame = Template((STATIC / "frame.html").read_text("utf-8"))
+    made = frame.substitute(title=title, body=(STATIC / body).read_text("utf-8"))
+    return HTMLResponse(made, headers={"Content-Security-Policy": POLICY})
 
 
 def live(parts: Parts) -> APIRouter:

@@ -9,8 +9,10 @@ import json
 import re
 import sys
 import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import nlu_data
 from bot.database import Database
@@ -20,6 +22,7 @@ from nlu_data import DataError
 from nlu_data.checks import label_of
 from nlu_data.names import names
 from nlu_data.writing import put
+from triage.audit import Audit
 from triage.calendar import SHANGHAI
 from triage.trainer import effect, exchange, promotion, report, shadow, steps
 from triage.trainer.compare import view
@@ -117,6 +120,40 @@ async def label(given: argparse.Namespace) -> None:
     print(f"第{saved.id}条：{saved.status}")
 
 
+async def decided(author: str, verb: str, detail: Mapping[str, Any], decide: Callable[[], str]) -> str:
+    """What `decide` returns, written down as the page's button would be."""
+    database = Database(Settings.read().database_url)
+    try:
+        await database.migrate()
+        found = await asyncio.to_thread(decide)
+        await Audit(database).add(author, verb, f"/api/trainer/{verb}", {k: str(v) for k, v in detail.items() if v})
+    finally:
+        await database.close()
+    return found
+
+
+def promote(given: argparse.Namespace, root: Path) -> None:
+    """Take a version into service."""
+    override = Override(*given.override) if given.override else None
+
+    def decide() -> str:
+        promotion.promote(given.kind, given.version, given.author, given.why, override, root)
+        return f"{given.version} 已上线。"
+
+    answers = {"person": override.person, "reason": override.reason} if override else None
+    detail = {"kind": given.kind, "version": given.version, "why": given.why, "override": answers}
+    print(asyncio.run(decided(given.author, "promote", detail, decide)))
+
+
+def rollback(given: argparse.Namespace, root: Path) -> None:
+    """Go back to the version before."""
+
+    def decide() -> str:
+        return f"已退回 {promotion.rollback(given.kind, given.author, root, given.why)}。"
+
+    print(asyncio.run(decided(given.author, "rollback", {"kind": given.kind, "why": given.why}, decide)))
+
+
 def hygiene() -> int:
     """Tell what is wrong with the data; 1 if it stops a training."""
     found = checkup()
@@ -157,7 +194,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         if verb == "promote":
             one.add_argument("--why", default="")
             one.add_argument("--override", nargs=2, metavar=("PERSON", "REASON"), help="for a version that is refused")
-    verbs.add_parser("rollback").add_argument("kind", choices=KINDS)
+    back = verbs.add_parser("rollback", help="go back to the version before; a running service follows within seconds")
+    back.add_argument("kind", choices=KINDS)
+    back.add_argument("--why", default="", help="the reason, kept in the history")
     verbs.add_parser("review", help="what likely went wrong").add_argument("--count", type=int, default=50)
     labelling = verbs.add_parser("label", help="say what an item of the review list means")
     labelling.add_argument("item", type=int)
@@ -226,11 +265,9 @@ def main(arguments: list[str]) -> int:
             print(told["verdict"])
             print(json.dumps(told, ensure_ascii=False, indent=1))
         case "promote":
-            override = Override(*given.override) if given.override else None
-            promotion.promote(given.kind, given.version, given.author, given.why, override, root)
-            print(f"{given.version} 已上线。")
+            promote(given, root)
         case "rollback":
-            print(f"已退回 {promotion.rollback(given.kind, given.author, root)}。")
+            rollback(given, root)
         case _:
             asyncio.run(misses(given.days))
     return 0

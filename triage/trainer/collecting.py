@@ -8,17 +8,20 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import String, func, select
+from sqlalchemy import String, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bot.database import Base, Database, MessageRow
 from bot.readings import ReadingRow, text_key
+from models import ROOT, NoModel, Registry
 from triage.classifier import Classifier
 from triage.taxonomy import Taxonomy
 from triage.ticket import TicketEventRow, TicketRow
+from triage.trainer.labels import reopen, settled
 from triage.trainer.points import WEIGHTS, Points, points
 from triage.trainer.review import Kind, ReviewItemRow, ReviewReasonRow, State
 from triage.trainer.signs import Finding, Heard, Signs, suggestion
@@ -31,6 +34,7 @@ LATE = timedelta(minutes=1)
 LATE_ROWS = 1000
 BEFORE = timedelta(hours=1)
 PLACES = 20
+SETTLED = (State.DONE, State.DISMISSED)
 
 Row = TypeVar("Row", ReadingRow, TicketEventRow)
 log = logging.getLogger(__name__)
@@ -49,12 +53,13 @@ class Collecting:
 
     def __init__(
         self, database: Database, classifier: Classifier, taxonomy: Taxonomy, now: Callable[[], datetime],
-        vocabulary: Vocabulary | None = None, policy: Points | None = None,
+        vocabulary: Vocabulary | None = None, policy: Points | None = None, models: Path = ROOT,
     ) -> None:  # fmt: skip
-        """`classifier` is asked for its own reading of every message."""
+        """`classifier` is asked for its own reading of every message; `models` holds the registries."""
         self._database = database
         self._classifier = classifier
         self._now = now
+        self._models = models
         self._vocabulary = vocabulary or Vocabulary()
         self._points = policy or points()
         self._signs = Signs(self._points, taxonomy)
@@ -218,6 +223,11 @@ class Collecting:
             if row is None:
                 items[kind, key] = row = self._item_of(each[0])
                 session.add(row)
+            elif row.status in SETTLED and (again := [one for one in each if await self._against(session, row, one)]):
+                await reopen(session, row, self._now())
+                await session.execute(delete(ReviewReasonRow).where(ReviewReasonRow.item_id == row.id))
+                _move(row, again[-1])
+                each, given[kind, key] = again, set()
             self._grow(row, each, times.get(key, 1) if kind == Kind.DIALOGUE else None)
         await session.flush()
         for id in by_item:
@@ -225,13 +235,39 @@ class Collecting:
             session.add_all(ReviewReasonRow(item_id=items[id].id, reason=reason) for reason in new)
         return len(by_item.keys() - given.keys())
 
+    async def _against(self, session: AsyncSession, row: ReviewItemRow, one: Finding) -> bool:
+        """Whether a finding speaks against what an item was settled with.
+
+        A model that was made before the label misreads it still: only one made since, or an agent who decides
+        otherwise, says anything new. What was not worth a label needs a reason that it did not have then.
+        """
+        known = {reason["reason"]: reason["places"] for reason in row.reasons}
+        if [one.conversation, one.seq] in known.get(one.reason, ()):
+            return False
+        if row.status == State.DISMISSED:
+            return one.reason not in known
+        label, since = await settled(session, row)
+        changed = one.reason.removesuffix("_changed")
+        if changed in ("category", "priority"):
+            return bool(one.suggestion[changed] != label[changed])
+        read, meant = ("read", "intent") if one.kind == Kind.DIALOGUE else ("category", "category")
+        made = await asyncio.to_thread(self._made, one)
+        return one.suggestion.get(read) != label[meant] and made is not None and made >= since.replace(microsecond=0)
+
+    def _made(self, one: Finding) -> datetime | None:
+        """When the model that read it was made, to the second; None for one that is not kept any more."""
+        try:
+            return datetime.fromisoformat(Registry(one.kind, self._models).card(one.suggestion["model"])["created"])
+        except NoModel:
+            return None
+
     def _grow(self, row: ReviewItemRow, found: Sequence[Finding], times: int | None) -> None:
         """`times`: how often the text was said; None when the places are all that is known."""
         reasons = [dict(reason) for reason in row.reasons if reason["reason"] not in WEIGHTS]
         for one in found:
             _add_reason(reasons, one)
         row.times = times or len({tuple(place) for reason in reasons for place in reason["places"]})
-        if row.version == 0:
+        if row.status == State.OPEN:
             first = {name: value for name, value in row.suggestion.items() if name.startswith("model_")}
             for one in found:
                 first = {**one.suggestion, **first}
@@ -259,6 +295,12 @@ class Collecting:
             ticket_id=one.ticket, reasons=[], suggestion={}, status=State.OPEN, version=0, created_at=now,
             updated_at=now,
         )  # fmt: skip
+
+
+def _move(row: ReviewItemRow, one: Finding) -> None:
+    """The item speaks of another place from now on, and of what was found there."""
+    row.text, row.conversation_id, row.seq, row.ticket_id = one.text, one.conversation, one.seq, one.ticket
+    row.reasons, row.suggestion = [], {}
 
 
 def _add_reason(reasons: list[dict[str, Any]], one: Finding) -> None:

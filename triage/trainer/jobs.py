@@ -49,6 +49,8 @@ ONE_THREAD = {
 MARK = "TRAINING_JOB"
 WORK = (sys.executable, "-m", "triage.trainer", "work")
 STOP_WITHIN = 5.0
+ENDING = 30.0
+"""Seconds that a process may take to go after its last word: it gives way even then."""
 REMEMBERED = 5
 KEPT = 30
 CRASHED = "训练进程意外结束，没有留下半成品，可以重新开始。"
@@ -133,6 +135,7 @@ class Jobs:
                     start_new_session=True,
                     pass_fds=(lock,),  # the lock lives as long as the process
                 )
+            give_way(process.pid)
             (self._folder / id / "group").write_text(str(process.pid))
             threading.Thread(target=process.wait, daemon=True).start()  # no zombie is left behind
             return job
@@ -222,7 +225,6 @@ class Jobs:
     @contextmanager
     def working(self, id: str) -> Iterator[Work]:
         """The job's own process does its work inside; what is raised there becomes the job's end."""
-        os.nice(19)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what is half made goes on the way out
         work = Work(self._load(id), self._save, self.part(id))
         state, why = State.DONE, ""
@@ -248,12 +250,19 @@ class Jobs:
                     fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
                     break
                 except OSError as error:
-                    if time.monotonic() >= until:
+                    late = time.monotonic() - until
+                    if late >= 0 and (shared or late >= ENDING or not self._ended()):
                         raise Busy("已经有一个在进行，同一时间只能有一个。请等它结束或先取消。") from error
                     time.sleep(0.02)
             yield lock
         finally:
             os.close(lock)  # held on by a started process
+
+    def _ended(self) -> bool:
+        """Whether the job that holds the lock has had its last word."""
+        with suppress(NoJob):
+            return self._load((self._folder / "lock").read_text().strip()).state != State.RUNNING
+        return False
 
     def _bury(self) -> None:
         """Tell crashed jobs as failed, end what is left of them, and forget the oldest; the lock must be held."""
@@ -297,6 +306,22 @@ class Jobs:
             raise NoJob(f"没有训练任务 {id}")
         kept = json.loads(file.read_text("utf-8"))
         return Job(**{**kept, "state": State(kept["state"]), "steps": [Step(**one) for one in kept["steps"]]})
+
+
+def give_way(pid: int) -> None:
+    """Let a new process, and all that it starts, have the processors only while nobody else wants them.
+
+    Its reads and writes wait likewise (ioprio_set(2)), and when memory runs short it is the first to end. Linux weighs
+    the processes of a session as one group, within which alone priorities count (sched(7), autogroup): so the group
+    steps back too, to about a tenth of a contested processor, for the job shall end some day and hold no lock for long.
+    """
+    with suppress(ProcessLookupError):  # it may have ended already
+        os.setpriority(os.PRIO_PROCESS, pid, 19)
+        if sys.platform == "linux":
+            os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+            for file, value in (("autogroup", "10"), ("oom_score_adj", "1000")):
+                with suppress(OSError):  # kernels without groups, and containers that forbid it
+                    Path(f"/proc/{pid}/{file}").write_text(value)
 
 
 class Work:

@@ -33,13 +33,17 @@ log = logging.getLogger(__name__)
 
 
 class Action(StrEnum):
-    """What a trainer did; `ACCEPT` is the training step writing the settled label into the files."""
+    """What a trainer did; `ACCEPT` is the training step writing the settled label into the files.
+
+    `REOPEN` is the collecting's: what was settled went wrong again.
+    """
 
     LABEL = "label"
     UNDO = "undo"
     DISMISS = "dismiss"
     ADJUDICATE = "adjudicate"
     ACCEPT = "accept"
+    REOPEN = "reopen"
 
 
 class LabelEventRow(Base):
@@ -117,13 +121,16 @@ def sampled(kind: str, text_key: str) -> bool:
 
 
 def effective(events: Iterable[LabelEventRow]) -> list[LabelEventRow]:
-    """The events that still count, without those undone and the undos."""
+    """The events that still count, without those undone and the undos, and those before a reopening."""
     counts: list[LabelEventRow] = []
     for event in events:
-        if event.action == Action.UNDO:
-            counts.pop()
-        else:
-            counts.append(event)
+        match event.action:
+            case Action.UNDO:
+                counts.pop()
+            case Action.REOPEN:
+                counts.clear()
+            case _:
+                counts.append(event)
     return counts
 
 
@@ -323,6 +330,19 @@ async def settle(session: AsyncSession, written: Iterable[Accepted], actor: str,
         item = await found(session.get(ReviewItemRow, one.item, with_for_update=True), one.item)
         if item.status == State.LABELLED and item.version == one.version:
             _append(session, item, await _events(session, item.id), actor, Action.ACCEPT, None, now)
+
+
+async def settled(session: AsyncSession, item: ReviewItemRow) -> tuple[dict[str, Any], datetime]:
+    """The label that is in the files for a `done` item, and since when."""
+    events = await _events(session, item.id)
+    label = standing(events, sampled(item.kind, item.text_key)).label
+    assert label is not None
+    return label, events[-1].at
+
+
+async def reopen(session: AsyncSession, item: ReviewItemRow, now: datetime) -> None:
+    """Put an item back into the list: what was decided of it went wrong again. The item must be locked."""
+    _append(session, item, await _events(session, item.id), "system", Action.REOPEN, None, now)
 
 
 def _append(

@@ -64,12 +64,12 @@ def promote(kind: str, version: str, author: str, why: str, override: Override |
     return found
 
 
-def rollback(kind: str, author: str, root: Path) -> str:
+def rollback(kind: str, author: str, root: Path, why: str = "") -> str:
     """Go back to the version before the current one and return its name; raises `NoModel` when there is none."""
     registry = Registry(kind, root)
     if registry.before() is None:
         raise NoModel("之前没有别的版本，不能退回。")
-    return registry.rollback(author).version
+    return registry.rollback(author, why).version
 
 
 __all__ = ["NoReport", "Override", "Worse", "compared", "promote", "rollback"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 from sqlalchemy import select
@@ -13,7 +13,6 @@ from triage.masking import mask
 from triage.trainer.labels import Labels, sampled
 from triage.trainer.review import Kind, ReviewItemRow, ReviewReasonRow
 
-_numbers = count()
 QUERY = {"intent": "query_bill", "entities": []}
 UNSURE = {
     "intent": "query_balance", "confidence": 0.4, "entities": [],
@@ -43,9 +42,10 @@ async def add(
         return item.id
 
 
-def text_for(twice: bool, kind: Kind = Kind.DIALOGUE) -> str:
-    """A new text that is, or is not, in the sample for a second reader."""
-    return next(text for n in _numbers if sampled(kind, text := f"第{n}次查不到电费") == twice)
+def text_for(twice: bool, kind: Kind = Kind.DIALOGUE, nth: int = 0) -> str:
+    """The nth text that is, or is not, in the sample for a second reader."""
+    fit = (text for n in count() if sampled(kind, text := f"第{n}次查不到电费") == twice)
+    return next(islice(fit, nth, None))
 
 
 def labels(stage: Stage) -> Labels:

@@ -12,19 +12,23 @@ from sqlalchemy import select
 
 from bot.database import MessageRow
 from bot.readings import ReadingRow, text_key
+from models import ROOT, Registry
 from tests.triage.stage import NOW, Stage, Url, WordClassifier, run
+from tests.triage.trainer.items import labels
 from tests.triage.trainer.traffic import Knowing, Said, Traffic, sentences
+from tests.triage.trainer.versions import version
 from triage.taxonomy import Taxonomy
 from triage.ticket import TicketRow
 from triage.trainer.collecting import Collecting
-from triage.trainer.review import Review, ReviewItemRow, Wanted
+from triage.trainer.labels import accepted, settle
+from triage.trainer.review import Review, ReviewItemRow, State, Wanted
 
 FIRST = 200
 
 
 async def read(
     stage: Stage, sender: str, text: str, intent: str, confidence: float = 0.97, second: str = "greet",
-    margin: float | None = None, fallback: bool = False,
+    margin: float | None = None, fallback: bool = False, model: str = "d-1",
 ) -> int:  # fmt: skip
     """A customer says `text`, and the dialogue reads this in it; returns the conversation."""
     stage.now += timedelta(seconds=5)
@@ -42,14 +46,14 @@ async def read(
             ReadingRow(
                 conversation_id=conversation, seq=seq, text_key=text_key(text), intent=intent, confidence=confidence,
                 second=second, margin=confidence - other, ranking=[[intent, confidence], [second, other]], entities=[],
-                model="d-1", fallback=fallback, at=stage.now,
+                model=model, fallback=fallback, at=stage.now,
             )
         )  # fmt: skip
     return conversation
 
 
-def collecting(stage: Stage) -> Collecting:
-    return Collecting(stage.database, WordClassifier(), Taxonomy.load(), lambda: stage.now)
+def collecting(stage: Stage, models: Path = ROOT) -> Collecting:
+    return Collecting(stage.database, WordClassifier(), Taxonomy.load(), lambda: stage.now, models=models)
 
 
 async def items(stage: Stage) -> Sequence[ReviewItemRow]:
@@ -195,6 +199,79 @@ def test_a_late_commit_is_not_overlooked(database_url: Url) -> None:
         async with stage.database.write() as session:
             session.add(ReadingRow(**held))
         assert await round.once() == 1
+
+    run(database_url(), scene)
+
+
+async def accept(stage: Stage, label: dict[str, str]) -> ReviewItemRow:
+    """The only item is labelled so, and its label written into the files; the item as it is then."""
+    (row,) = await items(stage)
+    row = await labels(stage).label(row.id, "ann", label, row.version)
+    if row.status == State.SECOND:
+        row = await labels(stage).label(row.id, "bob", label, row.version)
+    async with stage.database.write() as session:
+        await settle(session, await accepted(session), "ann", stage.now)
+    (row,) = await items(stage)
+    assert row.status == State.DONE
+    return row
+
+
+def test_what_a_model_that_learnt_it_misreads_comes_back(database_url: Url, tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        registry, said = Registry("dialogue", tmp_path), "电费怎么这样"
+        version(registry, "d-1", (stage.now - timedelta(days=1)).isoformat())
+        await read(stage, "a", said, "query_bill", 0.4)
+        rounds = collecting(stage, tmp_path)
+        await rounds.once()
+        done = await accept(stage, {"intent": "explain_high_bill"})
+        version(registry, "d-2", stage.now.isoformat())
+        for sender, intent, model in (
+            ("b", "query_bill", "d-1"), ("c", "explain_high_bill", "d-2"), ("d", "query_bill", "gone"),
+        ):  # fmt: skip
+            await read(stage, sender, said, intent, 0.4, model=model)
+            await rounds.once()
+            assert [row.status for row in await items(stage)] == [State.DONE], (intent, model)
+        again = await read(stage, "e", said, "query_balance", 0.45, model="d-2")
+        assert await rounds.once() == 0
+        (row,) = await items(stage)
+        assert (row.id, row.status, row.conversation_id) == (done.id, State.OPEN, again)
+        assert reasons(row) == {"low_confidence", "times"} and row.suggestion["intent"] == "query_balance"
+        assert [e.action for e in await labels(stage).events(row.id)][-2:] == ["accept", "reopen"]
+        assert (await labels(stage).label(row.id, "ann", {"intent": "query_bill"}, row.version)).status in (
+            State.LABELLED, State.SECOND,
+        )  # fmt: skip
+
+    run(database_url(), scene)
+
+
+def test_an_agent_who_decides_otherwise_reopens_a_ticket_and_what_was_dismissed_needs_a_new_reason(
+    database_url: Url,
+) -> None:
+    async def scene(stage: Stage) -> None:
+        rounds = collecting(stage)
+
+        async def corrected(sender: str, category: str) -> None:
+            conversation = await read(stage, sender, "电表走得太快", "report_meter_problem")
+            await stage.queue.file(conversation, 1, "电表走得太快", None)
+            async with stage.database.read() as session:
+                ticket = await session.scalar(select(TicketRow).where(TicketRow.conversation_id == conversation))
+            assert ticket is not None
+            await stage.queue.claim(ticket.id, "li")
+            await stage.queue.set_category(ticket.id, "li", category)
+            await rounds.once()
+
+        await corrected("a", "billing")
+        done = await accept(stage, {"category": "billing", "priority": "P3"})
+        await corrected("b", "billing")
+        (row,) = await items(stage)
+        assert (row.id, row.status) == (done.id, State.DONE)
+        await corrected("c", "payment")
+        (row,) = await items(stage)
+        assert row.status == State.OPEN and row.suggestion["category"] == "payment"
+        await labels(stage).dismiss(row.id, "ann", row.version)
+        await corrected("d", "billing")
+        (row,) = await items(stage)
+        assert row.status == State.DISMISSED
 
     run(database_url(), scene)
 

@@ -6,58 +6,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 import nlu_data
 from nlu_data import Utterance
+from tests.triage import pages
 from tests.triage.desk_server import DeskServer
-from tests.triage.stage import PASSWORD
+from tests.triage.pages import PHONE, serious, wide
 from tests.triage.trainer.test_data_api import folders
-from triage.desk.auth import Role
 from triage.trainer import exchange
 
 pytestmark = pytest.mark.browser
-SERIOUS = ("serious", "critical")
-expect.set_options(timeout=20_000)
 
 
 @pytest.fixture
 def served(tmp_path: Path, browser: Browser) -> Iterator[DeskServer]:
-    server = DeskServer(f"sqlite+aiosqlite:///{tmp_path / 'desk.db'}", **folders(tmp_path))
-    for name in ("zhou", "lin"):
-        server.do(server.stage.users.add(name, PASSWORD, Role.TRAINER, None))
-    try:
+    with pages.serving(tmp_path, browser, ("zhou", "lin"), **folders(tmp_path)) as server:
         yield server
-    finally:
-        for context in browser.contexts:
-            context.close()
-        server.stop()
 
 
 def enter(
-    browser: Browser, served: DeskServer, page_name: str, name: str = "zhou", width: int = 1366, dark: bool = False
+    browser: Browser, served: DeskServer, page: str, name: str = "zhou", width: int = 1366, dark: bool = False
 ) -> Page:
-    context = browser.new_context(
-        viewport={"width": width, "height": 800}, locale="zh-CN", color_scheme="dark" if dark else "light"
-    )
-    page = context.new_page()
-    page.set_default_timeout(20_000)
-    page.goto(f"{served.url}/desk/trainer#{page_name}")
-    page.fill("#username", name)
-    page.fill("#password", PASSWORD)
-    page.press("#password", "Enter")
-    return page
-
-
-def serious(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found if one["impact"] in SERIOUS]
-
-
-def wide(page: Page) -> bool:
-    """Whether the page scrolls sideways."""
-    return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
+    return pages.enter(browser, f"{served.url}/desk/trainer#{page}", name, width, dark)
 
 
 def test_a_file_is_previewed_and_then_written(browser: Browser, served: DeskServer, tmp_path: Path) -> None:
@@ -87,7 +58,7 @@ def test_a_file_is_previewed_and_then_written(browser: Browser, served: DeskServ
 def test_what_blocks_a_training_is_shown_with_its_place(browser: Browser, served: DeskServer, tmp_path: Path) -> None:
     file = tmp_path / "nlu" / "intents" / "handoff.yml"
     file.write_text(file.read_text("utf-8").replace("- 转人工\n", "- 转人工\n    - 停电了\n", 1), "utf-8")
-    page = enter(browser, served, "data", width=390)
+    page = enter(browser, served, "data", width=PHONE)
     expect(page.locator("#health .wrong")).to_contain_text("挡住训练")
     expect(page.locator(".findings")).to_contain_text("handoff.yml:6")
     assert serious(page) == [] and not wide(page)
@@ -132,7 +103,7 @@ def test_answers_are_found_and_a_word_is_added(browser: Browser, served: DeskSer
 
 
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [1366, 390])
+@pytest.mark.parametrize("width", [1366, PHONE])
 def test_the_pages_are_accessible_in_both_colours_and_sizes(
     browser: Browser, served: DeskServer, width: int, dark: bool
 ) -> None:

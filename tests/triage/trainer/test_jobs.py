@@ -27,7 +27,7 @@ def ended(jobs: Jobs, job: Job) -> Job:
 
 
 def until(jobs: Jobs, job: Job, reached: object) -> Job:
-    for _ in range(600):
+    for _ in range(1200):
         if reached(found := jobs.find(job.id)):  # type: ignore[operator]
             return found
         time.sleep(0.05)
@@ -86,6 +86,19 @@ def test_a_cancelled_job_takes_its_children_and_its_half_model_with_it(jobs: Job
     assert jobs.cancel(job.id).state == State.CANCELLED
     assert not jobs.part(job.id).exists() and not alive(child)
     assert jobs.find(job.id).state == State.CANCELLED and jobs.running() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="scheduling classes are Linux's")
+def test_a_job_and_its_children_give_way_to_everybody_else(jobs: Jobs, tmp_path: Path) -> None:
+    job = jobs.start("zhou", PLAN, {"seconds": 60, "child": True})
+    until(jobs, job, lambda _: (tmp_path / "child").exists() and (tmp_path / "child").read_text())
+    for pid in ((tmp_path / "jobs" / job.id / "group").read_text(), (tmp_path / "child").read_text()):
+        process = Path("/proc") / pid
+        assert os.sched_getscheduler(int(pid)) == os.SCHED_IDLE
+        assert (process / "oom_score_adj").read_text().strip() == "1000"
+        if (process / "autogroup").exists():  # a session of its own is a group of its own
+            assert (process / "autogroup").read_text().split()[-1] == "10"
+    jobs.cancel(job.id)
 
 
 def test_a_killed_job_is_told_as_failed_and_swept_by_the_next(jobs: Jobs, tmp_path: Path) -> None:

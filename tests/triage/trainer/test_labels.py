@@ -78,7 +78,9 @@ async def ready(stage: Stage) -> list[Accepted]:
 @given(ops=OPS, twice=st.booleans())
 def test_the_state_follows_from_the_events_and_undo_restores_it(scenes: Play, ops: list[Any], twice: bool) -> None:
     async def scene(stage: Stage) -> None:
-        id, book = await add(stage, text_for(twice)), labels(stage)
+        async with stage.database.read() as session:
+            played = await session.scalar(select(func.count()).select_from(ReviewItemRow)) or 0
+        id, book = await add(stage, text_for(twice, nth=played)), labels(stage)
         said: list[LabelEventRow] = []
         for op, actor, label in ops:
             version = (await item_of(stage, id)).version

@@ -6,18 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from models import Registry
+from tests.triage import pages
 from tests.triage.desk_server import DeskServer
-from tests.triage.stage import PASSWORD
+from tests.triage.pages import PHONE, serious, wide
 from tests.triage.trainer.versions import furnished
-from triage.desk.auth import Role
 from triage.trainer.jobs import Jobs, State
 
 pytestmark = pytest.mark.browser
-SERIOUS = ("serious", "critical")
 
 
 @pytest.fixture
@@ -32,32 +30,12 @@ def models(tmp_path: Path) -> Path:
 @pytest.fixture
 def served(tmp_path: Path, browser: Browser, models: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DeskServer]:
     monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))  # a job's process opens the database that is set
-    server = DeskServer(f"sqlite+aiosqlite:///{tmp_path / 'desk.db'}", models)
-    server.do(server.stage.users.add("zhou", PASSWORD, Role.TRAINER, None))
-    try:
+    with pages.serving(tmp_path, browser, ("zhou",), models) as server:
         yield server
-    finally:
-        for context in browser.contexts:
-            context.close()
-        server.stop()
 
 
-def enter(browser: Browser, served: DeskServer, page_name: str, width: int = 1366, dark: bool = False) -> Page:
-    context = browser.new_context(
-        viewport={"width": width, "height": 800}, locale="zh-CN", color_scheme="dark" if dark else "light"
-    )
-    page = context.new_page()
-    page.set_default_timeout(20_000)
-    page.goto(f"{served.url}/desk/trainer#{page_name}")
-    page.fill("#username", "zhou")
-    page.fill("#password", PASSWORD)
-    page.press("#password", "Enter")
-    return page
-
-
-def serious(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found if one["impact"] in SERIOUS]
+def enter(browser: Browser, served: DeskServer, page: str, width: int = 1366, dark: bool = False) -> Page:
+    return pages.enter(browser, f"{served.url}/desk/trainer#{page}", "zhou", width, dark)
 
 
 def test_a_better_version_goes_live_and_back(browser: Browser, served: DeskServer, models: Path) -> None:
@@ -126,7 +104,7 @@ def test_training_starts_and_is_cancelled_on_the_page(browser: Browser, served: 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("name", ["models", "models/dialogue/v2", "effect"])
 def test_nobody_is_shut_out(browser: Browser, served: DeskServer, name: str, dark: bool) -> None:
-    page = enter(browser, served, name, 390, dark)
+    page = enter(browser, served, name, PHONE, dark)
     expect(page.locator("#page h1")).to_be_visible()
     assert serious(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert not wide(page)

@@ -1,6 +1,7 @@
 // The agents' desk: entering, leaving, and which of its pages shows.
 import { $ } from "./page.js";
-import { call, desk, leads, post } from "./api.js";
+import { desk, leads } from "./api.js";
+import { entrance, leave } from "./entrance.js";
 import { refresh, startQueue } from "./queue.js";
 import * as ticket from "./ticket.js";
 import { keepDraft, startComposer } from "./composer.js";
@@ -23,11 +24,7 @@ function turn(name) {
   }
   return PAGES[name]();
 }
-async function enter() {
-  desk.me = await call("/me", { quiet: true });
-  $("entrance").hidden = true;
-  $("desk").hidden = false;
-  $("me").textContent = desk.me.username;
+async function open() {
   $("page-wall").hidden = $("page-people").hidden = !leads();
   $("page-trainer").hidden = !["trainer", "admin"].includes(desk.me.role);
   ticket.onOpen(arrive);
@@ -41,21 +38,11 @@ async function enter() {
   for (const name of Object.keys(PAGES)) $(`page-${name}`).onclick = () => turn(name);
   $("me").onclick = logins;
   $("back").onclick = () => $("desk").classList.remove("open");
-  $("logout").onclick = async () => { keepDraft(true); await post("/logout").catch(() => {}); location.reload(); };
+  $("logout").onclick = () => { keepDraft(true); leave(); };
   $("others-list").onclick = () => { $("others").open = false; };
   await startQueue(ticket.open);
   await listen();
   setInterval(() => { refresh(); if (page === "wall") wall(); }, 20000);
 }
-$("login").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  try { await post("/login", { username: $("username").value, password: $("password").value }, { quiet: true }); } catch (error) { $("refused").textContent = error.message; return; }
-  $("refused").textContent = "";
-  if (window.Notification?.permission === "default") Notification.requestPermission();
-  await enter();
-});
-enter().catch((error) => {
-  if (desk.me) throw error;
-  $("entrance").hidden = false;
-  $("username").focus();
-});
+$("login").addEventListener("submit", () => { if (window.Notification?.permission === "default") Notification.requestPermission(); });
+entrance(open);

@@ -6,7 +6,7 @@
 //   more                 optional: [[keys, name], …], shown by `?` and seen to by the page itself.
 //   leave()              optional: another page shows next; stops timers. False keeps this page.
 import { $, button, composing, element } from "../page.js";
-import { call, desk, post } from "../api.js";
+import { entrance, leave } from "../entrance.js";
 
 const PAGES = { review: "待复核", annotate: "标注", data: "数据", models: "模型", answers: "答案", effect: "成效" };
 const TRAINERS = ["trainer", "admin"];
@@ -69,32 +69,12 @@ function press(event) {
   event.preventDefault();
   act(event);
 }
-async function enter() {
-  desk.me = await call("/me", { quiet: true });
-  if (!TRAINERS.includes(desk.me.role)) {
-    desk.me = null;
-    throw new Error("这个用户没有训练师权限，请换一个用户登录。");
-  }
-  $("entrance").hidden = true;
-  $("desk").hidden = false;
-  $("me").textContent = desk.me.username;
+async function start() {
   $("pages").replaceChildren(...Object.entries(PAGES).map(([name, title]) => { const made = button(title, "", () => go(name)); made.id = `page-${name}`; return made; }));
   $("keys").onclick = help;
-  $("logout").onclick = async () => { await post("/logout").catch(() => {}); location.reload(); };
+  $("logout").onclick = leave;
   document.addEventListener("keydown", press);
   addEventListener("hashchange", turn);
   await turn();
 }
-function refuse(error) {
-  $("entrance").hidden = false;
-  $("refused").textContent = error.status === 401 ? "" : error.message;
-  $("username").focus();
-}
-$("login").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  try {
-    await post("/login", { username: $("username").value, password: $("password").value }, { quiet: true });
-  } catch (error) { $("refused").textContent = error.message; return; }
-  enter().catch(refuse);
-});
-enter().catch(refuse);
+entrance(start, (me) => TRAINERS.includes(me.role) ? "" : "这个用户没有训练师权限，请换一个用户登录。");

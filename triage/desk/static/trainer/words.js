@@ -4,7 +4,7 @@ import { call } from "../api.js";
 let known = null;
 export const KINDS = { dialogue: "对话", triage: "工单" };
 export const STATES = { open: "待标注", second: "待第二人", disputed: "待裁定", labelled: "已标好", dismissed: "不用标", done: "已进数据" };
-export const ACTIONS = { label: "标注", undo: "撤销", dismiss: "不用标", adjudicate: "裁定", accept: "写入数据" };
+export const ACTIONS = { label: "标注", undo: "撤销", dismiss: "不用标", adjudicate: "裁定", accept: "写入数据", reopen: "又出错，重新打开" };
 export async function words() {
   if (!known) {
     const found = await call("/trainer/words", { quiet: true });

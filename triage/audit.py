@@ -1,6 +1,6 @@
 """The audit trail 审计: a row for every write and every reveal of masked data, each sealed with the one before it.
 
-`python -m triage.desk.audit` verifies the chain of the configured database: exit code 1 names the first broken row.
+`python -m triage.audit` verifies the chain of the configured database: exit code 1 names the first broken row.
 """
 
 from __future__ import annotations
