@@ -16,14 +16,15 @@ from nlu_data.rows import (
     TOPICS,
     Complaint,
     DataError,
+    Gone,
     Utterance,
     check_complaint,
 )
 from nlu_data.topic_file import TopicFile
 
 __all__ = [
-    "CATEGORIES", "ENTITIES", "HERE", "PRIORITIES", "TOPICS", "Complaint", "DataError", "Utterance", "complaint",
-    "complaints", "utterances",
+    "CATEGORIES", "ENTITIES", "HERE", "PRIORITIES", "TOPICS", "Complaint", "DataError", "Gone", "Utterance",
+    "complaint", "complaints", "utterances",
 ]  # fmt: skip
 
 HERE = Path(__file__).parent

@@ -48,6 +48,10 @@ class DataError(ValueError):
     """A training file or row is wrong; the message tells a trainer the place and what to mend."""
 
 
+class Gone(DataError):
+    """The row is not as it was seen: somebody changed it meanwhile."""
+
+
 @dataclass(frozen=True)
 class Utterance:
     """One annotated sentence: `text` carries Rasa's `[span](entity)` marks; `place` is its file and line."""

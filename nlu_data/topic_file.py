@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from nlu_data.rows import DataError, Utterance, check
+from nlu_data.rows import DataError, Gone, Utterance, check
 
 HEAD = 'version: "3.1"\nnlu:\n'
 FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -53,9 +53,17 @@ class TopicFile:
                 check(row)
                 yield row
 
-    def add(self, row: Utterance) -> None:
-        """Put a sentence at the end of its intent; an intent the file lacks gets a block at the end."""
+    def add(self, row: Utterance, at: str = "") -> None:
+        """Put a sentence at the place `at` where that is in its intent, else at the intent's end.
+
+        An intent the file lacks gets a block at the end.
+        """
         check(row)
+        for one in self._blocks():
+            line = int(at.rpartition(":")[2] or 0) - 1 - one.first
+            if at.startswith(f"{self.name}:") and one.intent == row.intent and 0 <= line < len(one.lines):
+                one.lines.insert(line, f"{one.indent}- {row.text}{self._end}")
+                return
         if not any(block.intent == row.intent for block in self._blocks()):
             self._begin(row)
             return
@@ -69,14 +77,14 @@ class TopicFile:
         block.lines.append(f"{block.indent}- {row.text}{self._end}")
 
     def change(self, old: Utterance, new: Utterance) -> None:
-        """Write `new` in the line of `old`, of the same intent; raises `DataError` when it is not there."""
+        """Write `new` in the line of `old`, of the same intent; raises `Gone` when it is not there."""
         check(new)
         block, index = self._find(old)
         end = block.lines[index][len(block.lines[index].rstrip("\r\n")) :]
         block.lines[index] = f"{block.indent}- {new.text}{end}"
 
     def remove(self, row: Utterance) -> None:
-        """Take a sentence out; raises `DataError` when it is not there or is its intent's last."""
+        """Take a sentence out; raises `Gone` when it is not there, `DataError` when it is its intent's last."""
         block, index = self._find(row)
         if sum(len(one.lines) for one in self._blocks() if one.intent == row.intent) == 1:
             raise DataError(f"{self.name}，{row.intent}：这是该意图的最后一句，请先补充别的说法再删")
@@ -91,7 +99,7 @@ class TopicFile:
                 for index, line in enumerate(block.lines):
                     if line.rstrip("\r\n")[len(block.indent) + 2 :] == row.text:
                         return block, index
-        raise DataError(f"{self.name}，{row.intent}：没有这一句，可能已被别人改过：{row.text}")
+        raise Gone(f"{self.name}，{row.intent}：没有这一句，可能已被别人改过：{row.text}")
 
     def _cut(self, text: str) -> list[str | _Block]:
         pieces: list[str | _Block] = []

@@ -15,7 +15,7 @@ from typing import Any
 from nlu_data import HERE, TOPICS, complaint, complaints, utterances
 from nlu_data.checks import misaligned, near, text_of
 from nlu_data.files import Change, changing
-from nlu_data.rows import Complaint, DataError, Utterance, check, check_complaint, check_text
+from nlu_data.rows import Complaint, DataError, Gone, Utterance, check, check_complaint, check_text
 from nlu_data.topic_file import TopicFile
 
 DESK = "desk"
@@ -42,7 +42,7 @@ def from_desk(text: str, category: str, priority: str, at: datetime) -> Complain
 def put(
     rows: Iterable[Utterance | Complaint],
     at: datetime,
-    regressions: Iterable[Utterance] = (),
+    regressions: Iterable[Utterance | Complaint] = (),
     root: Path = HERE,
     dry: bool = False,
 ) -> Written:
@@ -73,18 +73,26 @@ def put(
     return written
 
 
-def change(old: Utterance | Complaint, new: Utterance | Complaint | None, root: Path = HERE) -> None:
-    """Replace one row, or remove it with `new` None; raises `DataError` when `old` is not there or `new` is unfit."""
+def change(
+    old: Utterance | Complaint | None, new: Utterance | Complaint | None, root: Path = HERE, at: str = ""
+) -> None:
+    """Replace one row where it stands; remove it with `new` None; with `old` None put `new` back at the place `at`.
+
+    A sentence that gets another intent goes to the place `at` there, or to the intent's end. Raises `Gone` when `old`
+    is not there any more, `DataError` when `new` is unfit, stands there already or is too near to a frozen sentence.
+    """
     if new is not None:
         _fit([new])
+        if (old is None or text_of(old) != text_of(new)) and _frozen([new], root):
+            raise DataError(f"这一句和测试句太像，学了会让评测不准，没有写入：{text_of(new)[:40]}")
     with changing(root) as changes:
         edits = _Edits(changes)
-        if isinstance(old, Utterance):
-            assert new is None or isinstance(new, Utterance)
-            edits.replace(old, new)
+        if isinstance(old or new, Utterance):
+            assert not isinstance(old, Complaint) and not isinstance(new, Complaint)
+            edits.replace(old, new, at)
         else:
-            assert new is None or isinstance(new, Complaint)
-            edits.replace_complaint(old, new)
+            assert not isinstance(old, Utterance) and not isinstance(new, Utterance)
+            edits.replace_complaint(old, new, at)
         edits.done()
 
 
@@ -115,15 +123,16 @@ class _Edits:
             written.changed.append((old, row))
         self._known[row.plain] = row
 
-    def replace(self, old: Utterance, new: Utterance | None) -> None:
-        if new is not None and new.plain != old.plain and new.plain in self._known:
+    def replace(self, old: Utterance | None, new: Utterance | None, at: str = "") -> None:
+        if new is not None and (old is None or new.plain != old.plain) and new.plain in self._known:
             raise DataError(f"{self._known[new.plain].place}：这一句已经有了：{new.plain}")
-        if new is not None and new.intent == old.intent:
+        if old is not None and new is not None and new.intent == old.intent:
             self._topic(old).change(old, new)
             return
         if new is not None:
-            self._topic(new).add(new)
-        self._topic(old).remove(old)
+            self._topic(new).add(new, at)
+        if old is not None:
+            self._topic(old).remove(old)
 
     def put_complaint(self, row: Complaint, written: Written) -> None:
         if row.text not in self._complaints:
@@ -141,12 +150,16 @@ class _Edits:
         self._complaints[row.text] = (file, new)
         written.changed.append((old, new))
 
-    def replace_complaint(self, old: Complaint, new: Complaint | None) -> None:
+    def replace_complaint(self, old: Complaint | None, new: Complaint | None, at: str = "") -> None:
+        if new is not None and (old is None or new.text != old.text) and new.text in self._complaints:
+            raise DataError(f"{self._complaints[new.text][1].place}：这一句已经有了：{new.text[:40]}")
+        if old is None:
+            assert new is not None
+            self._insert(new, at)
+            return
         file, found = self._complaints.get(old.text, (None, None))
         if file is None or found != old:
-            raise DataError(f"{old.place or '诉求'}：没有这一行，可能已被别人改过：{old.text[:40]}")
-        if new is not None and new.text != old.text and new.text in self._complaints:
-            raise DataError(f"{self._complaints[new.text][1].place}：这一句已经有了：{new.text[:40]}")
+            raise Gone(f"{old.place or '诉求'}：没有这一行，可能已被别人改过：{old.text[:40]}")
         lines = self._change.read(file).split("\n")
         for index, line in enumerate(lines):
             if line.strip() and complaint(line, f"{file.name}:{index + 1}") == old:
@@ -156,14 +169,26 @@ class _Edits:
                 break
         self._change.write(file, "\n".join(lines))
 
-    def put_regression(self, row: Utterance, at: datetime) -> None:
-        file = self._root / "regressions.jsonl"
-        text = row.plain
-        entities = [{"entity": name, "value": text[a:b], "start": a, "end": b} for name, a, b in row.spans]
-        wanted = {"text": text, "intent": row.intent, "entities": entities, "at": at.isoformat()}
+    def _insert(self, row: Complaint, at: str) -> None:
+        name, _, number = at.partition(":")
+        file = next((file for file, _ in self._complaints.values() if file.name == name), None)
+        if file is None:
+            raise Gone(f"没有{name}这个文件，可能已被别人改过")
+        lines = self._change.read(file).split("\n")
+        lines.insert(min(int(number), len(lines)) - 1, _line({field: getattr(row, field) for field in FIELDS}))
+        self._change.write(file, "\n".join(lines))
+
+    def put_regression(self, row: Utterance | Complaint, at: datetime) -> None:
+        file, text = self._root / "regressions.jsonl", text_of(row)
+        if isinstance(row, Utterance):
+            entities = [{"entity": name, "value": text[a:b], "start": a, "end": b} for name, a, b in row.spans]
+            label: dict[str, Any] = {"intent": row.intent, "entities": entities}
+        else:
+            label = {"category": row.category, "priority": row.priority}
+        wanted = {"text": text, **label, "at": at.isoformat()}
         lines = self._change.read(file).split("\n")
         for index, line in enumerate(lines):
-            if line.strip() and json.loads(line)["text"] == row.plain:
+            if line.strip() and (kept := json.loads(line))["text"] == text and kept.keys() == wanted.keys():
                 lines[index] = _line(wanted)
                 self._change.write(file, "\n".join(lines))
                 return

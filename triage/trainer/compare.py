@@ -93,10 +93,16 @@ def view(comparison: Comparison) -> dict[str, Any]:
         "wins": [_pair(*one) for one in comparison.wins], "losses": [_pair(*one) for one in comparison.losses],
         "endangered": [_pair(*one) for one in comparison.endangered],
         "broken": [
-            {"text": row.text, "wanted": row.wanted, "read": row.read, "missed": list(row.missed)}
+            {"text": row.text, "wanted": row.wanted, "read": row.read, "missed": _missed(row)}
             for row in comparison.broken
         ],
     }  # fmt: skip
+
+
+def _missed(row: Row) -> list[str]:
+    """Entities that were not found, or the priority that was wanted."""
+    wanted = row.wanted_priority
+    return [*row.missed] if wanted is None or wanted == row.read_priority else [*row.missed, wanted]
 
 
 def _pair(name: str, old: Row, new: Row) -> dict[str, Any]:

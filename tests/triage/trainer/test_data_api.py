@@ -147,3 +147,43 @@ def test_a_word_can_be_added_and_removed(database_url: Url, tmp_path: Path) -> N
         assert text.endswith("空开盒 20000\n") and "户名 " not in text
 
     play(database_url, tmp_path, scene)
+
+
+def test_rows_are_changed_relabelled_taken_out_and_put_back_where_they_were(database_url: Url, tmp_path: Path) -> None:
+    async def scene(stage: Stage, zhou: httpx.AsyncClient, root: Path) -> None:
+        files = [*sorted((root / "nlu" / "intents").iterdir()), *sorted((root / "nlu" / "complaints").iterdir())]
+        before = {path: path.read_bytes() for path in files}
+
+        async def post(**edit: Any) -> httpx.Response:
+            return await zhou.post("/trainer/data/rows", json=edit)
+
+        for kind, label, changed in (
+            ("utterances", "query_bill", {"text": "上回那张单子的数目怎么念", "intent": "query_bill"}),
+            ("utterances", "query_bill", {"text": "上回那张单子的数目怎么念", "intent": "greet"}),
+            ("complaints", "metering", {"text": "门口那只表从来没人来瞧过", "category": "other", "priority": "P4"}),
+        ):
+            page = (await zhou.get("/trainer/data/rows", params={"kind": kind, "label": label, "offset": 3})).json()
+            assert page["total"] > 50 and len(page["items"]) == 50
+            seen = page["items"][0]
+            place = seen.pop("place")
+            assert (await post(old=seen, new={**seen, **changed})).json()["row"]["text"] == changed["text"]
+            late = await post(old=seen, new={**seen, "text": "别人改过的一句"})
+            assert late.status_code == 409 and "别人" in late.json()["detail"]
+            found = await zhou.get("/trainer/data/rows", params={"kind": kind, "q": changed["text"]})
+            assert [one["text"] for one in found.json()["items"]] == [changed["text"]]
+            assert (await post(old={**seen, **changed}, new=seen, place=place)).status_code == 200
+            assert before == {path: path.read_bytes() for path in files}, changed
+            assert (await post(old=seen)).json() == {"row": None}
+            assert (await post(old=seen)).status_code == 409
+            assert (await post(new=seen, place=place)).status_code == 200
+            assert before == {path: path.read_bytes() for path in files}, seen
+        frozen = next(row for row in nlu_data.utterances(root / "nlu" / "frozen" / "intents.yml") if len(row.plain) > 8)
+        near: dict[str, Any] = {"new": {"text": frozen.text, "intent": frozen.intent}}
+        for wrong in (near, {}, {"old": {"text": "x", "intent": "greet"}}):
+            assert (await post(**wrong)).status_code in (409, 422), wrong
+        agent = await stage.login("li", Role.AGENT)
+        assert (await agent.post("/trainer/data/rows", json={"old": seen})).status_code == 403
+        audit = await stage.desk.audit.page(None, 20)
+        assert [row.target for row in audit if row.action == "edit"] == ["/api/trainer/data/rows"] * 12
+
+    play(database_url, tmp_path, scene)

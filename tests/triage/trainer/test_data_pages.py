@@ -55,6 +55,40 @@ def test_a_file_is_previewed_and_then_written(browser: Browser, served: DeskServ
     assert exchange.parse("rasa", Path(download.value.path()).read_bytes())
 
 
+def test_a_row_is_changed_and_taken_out_by_keyboard_and_undone(
+    browser: Browser, served: DeskServer, tmp_path: Path
+) -> None:
+    page = enter(browser, served, "data")
+    rows, intents = page.locator("#rows li"), tmp_path / "nlu" / "intents"
+    before = {file: file.read_bytes() for file in intents.iterdir()}
+    expect(rows).to_have_count(50)
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.keyboard.type("电费单")
+    expect(rows).not_to_have_count(50)
+    expect(rows.first).to_contain_text("电费单")
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    said = rows.first.locator(".text").inner_text()
+    page.keyboard.press("Enter")
+    page.locator("#ask select").select_option("query_arrears")
+    page.click("#ask-agree")
+    expect(page.locator("#notice")).to_contain_text("已保存")
+    assert Utterance("query_arrears", said) in list(nlu_data.utterances(intents))
+    page.keyboard.press("Escape")
+    page.keyboard.press("u")
+    expect(page.locator("#notice")).to_contain_text("已撤销")
+    page.keyboard.press("Delete")
+    expect(page.locator("#ask-title")).to_contain_text(said)
+    page.click("#ask-agree")
+    expect(page.locator("#notice")).to_contain_text("已删去")
+    assert said not in {row.text for row in nlu_data.utterances(intents)}
+    page.locator("#notice").get_by_text("撤销").click()
+    expect(page.locator("#notice")).to_contain_text("已撤销")
+    assert before == {file: file.read_bytes() for file in intents.iterdir()}
+    assert serious(page) == []
+
+
 def test_what_blocks_a_training_is_shown_with_its_place(browser: Browser, served: DeskServer, tmp_path: Path) -> None:
     file = tmp_path / "nlu" / "intents" / "handoff.yml"
     file.write_text(file.read_text("utf-8").replace("- 转人工\n", "- 转人工\n    - 停电了\n", 1), "utf-8")

@@ -13,6 +13,7 @@ from bot.message import Reading
 from bot.readings import store, text_key
 from models import NoModel, Registry
 from tests.triage.stage import Stage, Url, run
+from tests.triage.trainer.items import add
 from tests.triage.trainer.versions import evaluated, version
 from triage.trainer import promotion, report, steps
 from triage.trainer.jobs import Jobs, Work
@@ -71,6 +72,28 @@ def test_settled_labels_go_into_the_files_once_and_become_regressions(
         before = {file: file.read_bytes() for file in data.rglob("*.*l")}
         await steps.labels(work, stage.database, data)
         assert before == {file: file.read_bytes() for file in data.rglob("*.*l")}
+
+    run(database_url(), scene)
+
+
+def test_what_an_agent_corrected_becomes_a_regression_of_triage(
+    database_url: Url, tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(stage: Stage) -> None:
+        said = "门口那只表从来没人来瞧过"
+        read = {"category": "metering", "priority": "P3", "confidence": 0.9, "model": "v1", "model_priority": "P4"}
+        item = await add(stage, said, Kind.TRIAGE, suggestion=read)
+        label = {"category": "metering", "priority": "P3"}
+        book = Labels(stage.database, lambda: stage.now)
+        for number, reader in enumerate(("zhou", "lin")):
+            row = await book.label(item, reader, label, number)
+            if row.status == State.LABELLED:
+                break
+        await steps.labels(job(tmp_path), stage.database, data)
+        assert await state(stage, item) == State.DONE
+        monkeypatch.setattr(report, "REGRESSIONS", data / "regressions.jsonl")
+        (kept,) = (one for one in report._corrected("category") if one["text"] == said)
+        assert (kept["category"], kept["priority"]) == ("metering", "P3")
 
     run(database_url(), scene)
 

@@ -1,4 +1,4 @@
-"""`/api/trainer/data…`: counts and hygiene; rows out to other tools and in again, shown before they are written."""
+"""`/api/trainer/data…`: counts and hygiene; rows one by one; out to other tools and in again, shown before."""
 
 import asyncio
 import base64
@@ -11,11 +11,11 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Response
 from pydantic import BaseModel, Field
 
 import nlu_data
-from nlu_data import Complaint, DataError, Utterance
+from nlu_data import Complaint, DataError, Gone, Utterance
 from nlu_data.checks import Finding, label_of, text_of
 from nlu_data.files import Busy
 from nlu_data.names import names
-from nlu_data.writing import Written, put
+from nlu_data.writing import Written, change, put
 from triage.desk.access import TRAINERS
 from triage.desk.auth import User
 from triage.desk.parts import Parts
@@ -34,6 +34,31 @@ class Import(BaseModel):
     name: str = Field("", max_length=200)
     content: str = Field(max_length=exchange.LARGEST * 4 // 3 + 4)
     sha256: str = ""
+
+
+class Line(BaseModel):
+    """A row as the files hold it: a sentence with `[span](entity)` marks and its intent, or a complaint's labels."""
+
+    text: str = Field(min_length=1, max_length=4000)
+    intent: str | None = Field(None, max_length=64)
+    category: str = Field("", max_length=64)
+    priority: str = Field("", max_length=8)
+    voice: str = Field("", max_length=64)
+    source: str = Field("", max_length=200)
+
+    def row(self) -> exchange.Row:
+        """As the files' readers give it."""
+        if self.intent is not None:
+            return Utterance(self.intent, self.text.strip())
+        return Complaint(" ".join(self.text.split()), self.category, self.priority, self.voice, self.source)
+
+
+class Edit(BaseModel):
+    """What `old` becomes: nothing without `new`; without `old` a row that was taken out comes back, to its `place`."""
+
+    old: Line | None = None
+    new: Line | None = None
+    place: str = Field("", pattern=r"^([\w.-]+:\d+)?$", max_length=200)
 
 
 def data(parts: Parts) -> APIRouter:
@@ -79,6 +104,29 @@ def data(parts: Parts) -> APIRouter:
             headers={"Content-Disposition": f'attachment; filename="label-studio-{rows}.xml"'},
         )
 
+    @api.get("/rows")
+    async def rows(
+        user: Trainer, kind: Kind, label: str = "", q: str = "", offset: Annotated[int, Query(ge=0)] = 0
+    ) -> dict[str, Any]:
+        """`SHOWN` training rows from `offset` on, of one intent or category and with these words, and how many fit."""
+        with _refusing():
+            found = await asyncio.to_thread(_rows, parts, kind)
+        under = [row for row in found if label in ("", row.intent if isinstance(row, Utterance) else row.category)]
+        fit = [row for row in under if q.strip() in text_of(row)]
+        return {"total": len(fit), "items": [_line(row) for row in fit[offset : offset + SHOWN]]}
+
+    @api.post("/rows")
+    async def edit(user: Trainer, wanted: Edit) -> dict[str, Any]:
+        """Change, relabel or take out one row, or put it back; 409 when it is not as it was seen any more."""
+        old, new = (one.row() if one is not None else None for one in (wanted.old, wanted.new))
+        if (old or new) is None or (old and new and type(old) is not type(new)):
+            raise HTTPException(422, "请写明要改的是哪一条")
+        with _refusing():
+            await asyncio.to_thread(change, old, new, parts.nlu, wanted.place)
+            kind: Kind = "utterances" if isinstance(old or new, Utterance) else "complaints"
+            found = await asyncio.to_thread(_rows, parts, kind)
+        return {"row": next((_line(row) for row in found if row == new), None)}
+
     @api.post("/preview")
     async def preview(user: Trainer, wanted: Import) -> dict[str, Any]:
         """What an import would change; nothing is written. 422 names the line that does not fit."""
@@ -101,6 +149,8 @@ class _refusing:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Gone):
+            raise HTTPException(409, str(error)) from error
         if isinstance(error, DataError):
             raise HTTPException(422, str(error)) from error
         if isinstance(error, Busy):
@@ -142,6 +192,13 @@ def _written(written: Written) -> dict[str, Any]:
 def _row(row: Utterance | Complaint) -> dict[str, str]:
     marked = row.text if isinstance(row, Utterance) else text_of(row)
     return {"text": marked, "label": label_of(row)}
+
+
+def _line(row: exchange.Row) -> dict[str, Any]:
+    """A row with its place: file and line."""
+    if isinstance(row, Utterance):
+        return {"text": row.text, "intent": row.intent, "place": row.place}
+    return {name: getattr(row, name) for name in ("text", "category", "priority", "voice", "source", "place")}
 
 
 def _finding(one: Finding) -> dict[str, Any]:

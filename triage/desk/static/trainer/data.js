@@ -1,7 +1,8 @@
-// 数据: how many rows there are of what, what is wrong with them, and rows coming from and going to other tools.
+// 数据: how many rows there are of what, what is wrong with them, rows one by one (rows.js), from and to other tools.
 import { $, button, choice, element, labelled, notice } from "../page.js";
 import { call, post } from "../api.js";
 import { broken } from "./shell.js";
+import * as rows from "./rows.js";
 
 const KINDS = { utterances: "对话句子", complaints: "诉求" };
 const ENDINGS = { yml: "rasa", yaml: "rasa", csv: "csv", jsonl: "doccano", json: "label_studio" };
@@ -14,7 +15,7 @@ export async function open(section) {
   page.replaceChildren(element("p", "hint", "正在读取…"));
   await draw();
 }
-export const keys = [["i", "导入", () => $("file")?.click()]];
+export const keys = [["i", "导入", () => $("file")?.click()], ...rows.keys];
 
 async function draw() {
   let found;
@@ -22,7 +23,7 @@ async function draw() {
   if (!page.isConnected) return;
   const counts = element("div", "counts");
   counts.append(card("每个意图的句子", bars(found.intents)), card("每个类别的诉求", bars(found.categories)));
-  page.replaceChildren(element("h1", "", "数据"), health(found), exchange(found.formats), counts);
+  page.replaceChildren(element("h1", "", "数据"), health(found), rows.card(found), exchange(found.formats), counts);
 }
 function card(title, ...parts) {
   const made = element("section", "card");
