@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -81,10 +82,14 @@ class Linear:
         lexicon: Lexicon,
     ) -> Linear:
         texts, labels = noise.copies(sentences, intents, seed, lexicon)
-        vectorizers = [TfidfVectorizer(analyzer=b, sublinear_tf=True, min_df=2, dtype=np.float32) for b in BLOCKS]
-        for one in vectorizers:
-            one.fit(texts)
-        machine = LinearSVC(C=penalty, random_state=seed).fit(_matrix(texts, vectorizers, encode), labels)
+        vectorizers = [
+            TfidfVectorizer(analyzer=partial(block, lexicon=lexicon), sublinear_tf=True, min_df=2, dtype=np.float32)
+            for block, _ in BLOCKS
+        ]
+        blocks = [share * one.fit_transform(texts) for one, (_, share) in zip(vectorizers, BLOCKS, strict=True)]
+        if encode is not None:
+            blocks.append(sparse.csr_matrix(np.asarray(encode(texts), dtype=np.float32)))
+        machine = LinearSVC(C=penalty, random_state=seed).fit(sparse.hstack(blocks).tocsr(), labels)
         return cls(vectorizers, machine, 3.0, encode, lexicon)
 
     def margins(self, sentences: Sequence[Sentence]) -> Any:
@@ -94,12 +99,12 @@ class Linear:
     def _margin(self, text: str) -> Any:
         """What the vectorizers and the machine compute, without their cost of a dozen matrices for one message."""
         margin, start = self._bias.copy(), 0
-        for block, (terms, rarity) in zip(BLOCKS, self._terms, strict=True):
-            count = Counter(terms[term] for term in block(text) if term in terms)
+        for (block, share), (terms, rarity) in zip(BLOCKS, self._terms, strict=True):
+            count = Counter(terms[term] for term in block(text, self.lexicon) if term in terms)
             if count:
                 at = np.fromiter(count.keys(), dtype=np.int64)
                 weight = (1 + np.log(np.fromiter(count.values(), dtype=np.float64))) * rarity[at]
-                margin += (weight / np.linalg.norm(weight)).astype(np.float32) @ self._weights[start + at]
+                margin += (share * weight / np.linalg.norm(weight)).astype(np.float32) @ self._weights[start + at]
             start += len(rarity)
         if self.encode is not None:
             margin += np.asarray(self.encode([text]), dtype=np.float32)[0] @ self._weights[start:]
@@ -113,13 +118,6 @@ class Linear:
         """Every intent with its confidence, the likeliest first."""
         confidence = _softmax(self._sharpness * self.margins([(text, found)]))[0]
         return [(self._intents[i], float(confidence[i])) for i in np.argsort(-confidence)]
-
-
-def _matrix(texts: Sequence[str], vectorizers: Sequence[TfidfVectorizer], encode: Encode | None) -> Any:
-    blocks = [one.transform(texts) for one in vectorizers]
-    if encode is not None:
-        blocks.append(sparse.csr_matrix(np.asarray(encode(texts), dtype=np.float32)))
-    return sparse.hstack(blocks).tocsr()
 
 
 def _softmax(rows: Any) -> Any:

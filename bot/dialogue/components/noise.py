@@ -6,12 +6,14 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import TypeVar
 
 from bot.dialogue.components import text as texts
 from bot.dialogue.components.features import readable
 from bot.dialogue.components.patterns import Found
 from bot.dialogue.components.text import Lexicon
 
+T = TypeVar("T")
 _PUNCTUATION = re.compile(r"[，。！？、；：,.!?;:~…\s]+")
 
 
@@ -20,38 +22,39 @@ def copies(
 ) -> tuple[list[str], list[str]]:
     """Readable texts and their intents: each sentence, and one that was changed."""
     dice = random.Random(seed)
-    alike = _alike([text for text, _ in sentences])
+    sound_alike = alike([text for text, _ in sentences])
     read: list[str] = []
     labels: list[str] = []
     for (text, found), intent in zip(sentences, intents, strict=True):
         clean = readable(text, found, lexicon)
         bare = readable(text, [one for one in found if one.entity not in ("area", "city")], lexicon)
-        read += [clean, _slip(dice, bare, alike)]
+        read += [clean, "".join(sign for sign, _ in slip(dice, [(sign, None) for sign in bare], sound_alike))]
         labels += [intent, intent]
     return read, labels
 
 
-def _slip(dice: random.Random, text: str, alike: dict[str, list[str]]) -> str:
+def slip(dice: random.Random, signs: list[tuple[str, T]], alike: dict[str, list[str]]) -> list[tuple[str, T]]:
+    """Characters, each with its mark, with one slip in about twelve and often no punctuation; marks stay in order."""
     if dice.random() < 0.5:
-        text = _PUNCTUATION.sub("", text)
-    signs = list(text)
+        signs = [one for one in signs if not _PUNCTUATION.fullmatch(one[0])]
+    signs = list(signs)
     for _ in range(max(1, len(signs) // 12)):
         if len(signs) < 4:
             break
         at = dice.randrange(len(signs))
-        chance = dice.random()
-        if chance < 0.6 and (others := alike.get(texts.sounds(signs[at])[0])):
-            signs[at] = dice.choice(others)
+        chance, (sign, mark) = dice.random(), signs[at]
+        if chance < 0.6 and (others := alike.get(texts.sounds(sign)[0])):
+            signs[at] = dice.choice(others), mark
         elif chance < 0.75:
             del signs[at]
         elif chance < 0.85:
             signs.insert(at, signs[at])
-        elif at + 1 < len(signs):
+        elif at + 1 < len(signs) and signs[at + 1][1] == mark:
             signs[at], signs[at + 1] = signs[at + 1], signs[at]
-    return "".join(signs)
+    return signs
 
 
-def _alike(sentences: Sequence[str]) -> dict[str, list[str]]:
+def alike(sentences: Sequence[str]) -> dict[str, list[str]]:
     """Characters of the sentences by their sound, where several share one."""
     by_sound: dict[str, set[str]] = defaultdict(set)
     for character in {c for text in sentences for c in text if "一" <= c <= "鿿"}:

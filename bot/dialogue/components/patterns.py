@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bot.dialogue.components.text import sounds
+
 _D = r"[\d零〇洞一二两三四五六七八九幺拐勾]"
 _FIGURES = str.maketrans("零〇洞一二两三四五六七八九幺拐勾", "0001223456789179")
 _RUN = re.compile(rf"(?<![a-z\d])(?:[a-z]{{2,3}}[ -]?)?{_D}(?:[ -]?{_D}){{6,22}}(?!\d)")
@@ -34,11 +36,32 @@ _DATE = re.compile(
     rf"|(?:下个?月|本月|这个?月|上个?月|当月)(?:{_DAY}|{_ZH_DAY})[日号]"
     rf"|(?<![\d.])(?:{_DAY}|{_ZH_DAY})[日号](?=是不是|停|会|要|晚|早|上午|下午)"
     rf"|(?<![\d.路街巷弄道村月第组厅台机a-z])(?:{_DAY}|{_ZH_DAY})[日号]{_NOT_HOUSE}"
-    r"|大?[前昨后]天|[今明]天|[今明昨][日晚早夜晨]|[前后][晚日]|今儿个?|明儿个?|昨儿个?|[今昨]朝|明朝"
+    r"|大?[前昨后]天|[今明]天|[今明昨][日晚早夜晨]|[前后][晚日]|[今明昨前后]儿个?|[今明昨]个儿?(?![月周星礼])|[今明昨][朝早]|[今昨]朝|明朝"
     r"|[听寻琴][日晚朝]|当[晚天](?=[就停])"
     r"|(?:[上下这本]个?|(?<![一两三几个每]))(?:周|星期|礼拜)(?:[一二三四五六日天](?![千百十年一二三四五六七八九]|到[周星礼]|[至、])|[1-6](?!\d))"
     r"|双十[一二]|双1[12](?!\d)|元旦(?=[那停当])|除夕|大年(?:三十|初一)"
 )
+_HEARD = {
+    tuple(sounds(word)): word
+    for word in (
+        *(
+            "上个月",
+            "这个月",
+            "下个月",
+            "上上个月",
+            "前个月",
+            "本月",
+            "月份",
+            "去年",
+            "昨天",
+            "今天",
+            "明天",
+            "前天",
+            "后天",
+        ),
+        *("明天", "前天", "后天", "昨日", "明日", "今晚", "明晚", "今早", "星期", "礼拜", "块钱"),
+    )
+}
 _MONTH = re.compile(rf"(?:{_MONTH_IN_YEAR})份?|(?:{_NEAR_MONTH})份?|(?<!\d)20\d\d[-/.](?:1[0-2]|0[1-9])(?![\d-])")
 _ZH_NUMBER = r"(?:[一二两三四五六七八九]?[十百千万]+|[零〇一二两三四五六七八九])"
 _SUM = rf"(?:\d+(?:[,]\d{{3}})*(?:\.\d+)?|{_ZH_NUMBER}+|[几好]+[十百千万]+)"
@@ -47,6 +70,7 @@ _AMOUNT = re.compile(
     r"(?:[一二两三四五六七八九\d](?:[毛角分](?:[一二三四五六七八九\d]分)?|(?![\d度月号日年个十百千万点天次口栋倍])))?"
     r"|[¥￥]\d+(?:,\d{3})*(?:\.\d+)?(?:元)?|\d+(?:\.\d+)?rmb"
 )
+_SUM_BY_SOUND = re.compile(r"(?<=[十百千\d])快(?![点些速递充到十百千慢要\d]|$)")
 _A_THING = re.compile(
     r"(?<=[哪这那每])一块|[一二两三四五六七八九几]块(?![一二三四五六七八九\d]|钱|的|都|也|，|。|多|[!?、,. ]|$)"
 )
@@ -66,10 +90,21 @@ def find(text: str) -> list[Found]:
     found = list(_numbers(text))
     for number in found:
         text = text[: number.start] + "#" * (number.end - number.start) + text[number.end :]
+    text = _respelled(text)
     for candidate in (*_spans(_DATE, "date", text), *_spans(_MONTH, "month", text), *_money(text)):
         if all(candidate.end <= other.start or other.end <= candidate.start for other in found):
             found.append(candidate)
     return sorted(found, key=lambda one: one.start)
+
+
+def _respelled(text: str) -> str:
+    """The text, as long as before, with words of time and money that were written by sound (尚个月, 昨添, 三百快钱)."""
+    heard, i = sounds(text), 0
+    while i < len(text):
+        word = next((w for n in (4, 3, 2) if (w := _HEARD.get(tuple(heard[i : i + n]))) is not None), "")
+        text = text[:i] + word + text[i + len(word) :]
+        i += len(word) or 1
+    return _SUM_BY_SOUND.sub("块", text)
 
 
 def _numbers(text: str) -> Iterator[Found]:

@@ -13,18 +13,25 @@ from pathlib import Path
 
 import pycrfsuite
 
+from bot.dialogue.components import noise
 from bot.dialogue.components.patterns import Found, find
 from bot.dialogue.components.text import Lexicon, place_words
 
 PLACES = ("area", "city")
 ROUNDS = 60
 COPIES = 5
+MISTYPED = 0.5
 _ENDS = frozenset(
     "区县旗市镇乡村寨街道路巷弄里胡同坊园苑庄城湾厦场楼栋幢座号期社组户屯营店铺塘桥口坝坪岭山湖河港岛洲墩圩集埠队室院"
+    "沟坡滩垭峪堰堡窑冲畈垴坎塬台阁庭府轩门邸居牌庙寺"
 )
 _HOUSES = ("栋", "幢", "座", "号楼", "号", "组", "社", "队", "单元", "号院", "弄")
 _FIRST = "金银东西南北新安永和平兴福龙凤石白青红黄双三五大小长高上下杨李王张陈罗周马桃柳梅竹松桂荷莲清碧翠云"
 _SECOND = "山水河湖江溪泉塘桥门阳华源丰乐安宁康泰祥瑞田坝坪湾口岭林园庭景家庄屋台星光明胜利民主义仁"
+_FAMILIES = (
+    "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜"
+    "范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文"
+)
 _WORDS = (
     "阳光 和平 幸福 安居 建设 团结 民主 胜利 光明 朝阳 东方 长江 黄河 长城 北京 南京 解放 人民 中山 文化 "
     "体育 工业 科技 学府 书香 梧桐 银杏 玫瑰 牡丹 紫藤 丁香 百合 芙蓉 海棠 樱花 枫叶 翡翠 水晶 明珠 珍珠 "
@@ -35,6 +42,7 @@ _KINDS = (
     *("路", "街", "村", "镇", "小区", "花园", "苑", "街道", "新村", "家园", "巷", "乡", "公寓", "国际", "广场"),
     *("社区", "府", "湾", "大道", "小学", "中学", "医院", "菜市场", "工业园", "车站", "雅苑", "新城", "名邸", "里"),
     *("小区", "花园", "苑", "村", "路", "街", ""),
+    *"沟坡滩坝湾岭峪堰寨堡铺屯庄窑冲畈坎垭塘桥台阁庭轩门城坊居牌庙寺口店集营坪园",
 )
 
 _NAMED = re.compile(
@@ -156,6 +164,7 @@ def varied(sentences: list[tuple[str, Sequence[Found]]], seed: int, lexicon: Lex
     dice = random.Random(seed)
     known = [text[one.start : one.end] for text, places in sentences for one in places if one.entity == "area"]
     cities, districts, words = sorted(lexicon.cities), sorted(lexicon.districts), sorted(place_words() - lexicon.cities)
+    alike = noise.alike([text for text, _ in sentences])
     every: list[tuple[str, list[Found]]] = []
     for text, places in sentences:
         kept = sorted((one for one in places if one.entity in PLACES), key=lambda one: one.start)
@@ -167,8 +176,24 @@ def varied(sentences: list[tuple[str, Sequence[Found]]], seed: int, lexicon: Lex
                 name = dice.choice(cities) if one.entity == "city" else _name(dice, known, words, districts)
                 moved.append(Found(len(changed), len(changed) + len(name), one.entity))
                 changed, position = changed + name, one.end
-            every.append((changed + text[position:], moved))
+            whole = changed + text[position:]
+            every.append(_mistyped(dice, whole, moved, alike) if dice.random() < MISTYPED else (whole, moved))
     return every
+
+
+def _mistyped(
+    dice: random.Random, text: str, places: Sequence[Found], alike: dict[str, list[str]]
+) -> tuple[str, list[Found]]:
+    marks: list[int | None] = [None] * len(text)
+    for number, one in enumerate(places):
+        marks[one.start : one.end] = [number] * (one.end - one.start)
+    signs = noise.slip(dice, list(zip(text, marks, strict=True)), alike)
+    found = []
+    for number, one in enumerate(places):
+        at = [i for i, (_, mark) in enumerate(signs) if mark == number]
+        if at:
+            found.append(Found(at[0], at[-1] + 1, one.entity))
+    return "".join(sign for sign, _ in signs), found
 
 
 def _name(dice: random.Random, known: Sequence[str], words: Sequence[str], districts: Sequence[str]) -> str:
@@ -178,7 +203,11 @@ def _name(dice: random.Random, known: Sequence[str], words: Sequence[str], distr
     if chance < 0.35:
         return dice.choice(words)
     name = dice.choice(districts) if dice.random() < 0.3 else ""
-    name += dice.choice(_FIRST) + dice.choice(_SECOND) if dice.random() < 0.5 else dice.choice(_WORDS)
+    beginning = dice.random()
+    if beginning < 0.15:
+        name += dice.choice(_FAMILIES) + "家"
+    else:
+        name += dice.choice(_FIRST) + dice.choice(_SECOND) if beginning < 0.55 else dice.choice(_WORDS)
     name += dice.choice(_KINDS)
     if dice.random() < 0.3:
         name += _number(dice) + dice.choice(_HOUSES)
