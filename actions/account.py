@@ -52,4 +52,4 @@ class ActionAccount(Action):
             say_unavailable(dispatcher, failure)
             if topic in FILEABLE:
                 return [*done, SlotSet("matter", asked.text)]
-        return done
+        return [*done, SlotSet("last_topic", topic)]

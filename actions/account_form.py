@@ -57,7 +57,8 @@ class ValidateAccountForm(FormValidationAction):
         value = limit if asked == "threshold" else number or ending
         events: Events = []
         if not asked or (about in TOPICS and not value):
-            topic, named = about, month(text, self._clock().astimezone(SHANGHAI).date())
+            topic = about if about in TOPICS else topic or about
+            named = month(text, self._clock().astimezone(SHANGHAI).date())
             events += [SlotSet("topic", topic), SlotSet("month", named), SlotSet("misses", None)]
             if not text.startswith("/"):
                 events.append(SlotSet("matter", text))

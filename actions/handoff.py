@@ -10,7 +10,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.outage import answer_awaited
 from actions.outage_watch import OutageWatch
-from actions.speech import Events
+from actions.speech import Events, asked_again
 from actions.verification import Verification
 from triage.queue import TicketQueue
 
@@ -52,6 +52,8 @@ class ActionFallback(Action):
         """The second miss in a row is a handoff; the turn's end opens its ticket."""
         if await answer_awaited(dispatcher, tracker, self._watch, self._queue, self._verification):
             return []
+        if again := asked_again(tracker):
+            return again
         if _missed_before(tracker):
             dispatcher.utter_message(response="say_handoff_misses")
             dispatcher.utter_message(json_message={"handoff": "two misses"})

@@ -67,6 +67,8 @@ class ActionOutage(Action):
         """Answer the topic; the form's slots are emptied."""
         topic, known = tracker.get_slot("topic"), tracker.get_slot("area")
         done: Events = [SlotSet(slot, None) for slot in SLOTS]
+        if known:
+            done.append(SlotSet("last_area", known))
         if topic == LEFT:
             return [*done, *follow(dispatcher, tracker, self._subjects)]
         if topic == STOPPED or not known:

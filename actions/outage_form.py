@@ -12,6 +12,7 @@ from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.forms import FormValidationAction
 
+from actions.areas import core
 from actions.interruption import LEFT, STOPPED, missed, resumes
 from actions.outage_check import cut_for_money, within
 from actions.outage_watch import OutageWatch
@@ -34,6 +35,7 @@ MANY_HOMES = re.compile(
     r"(整|全|好几?|几|多|半)(个)?(栋|幢|楼|小区|村|条街|片|单元|镇|户|家)|大面积|附近都|周围都|大家|左邻右舍|"
     r"(邻居|隔壁|楼上|楼下|别人|对门).{0,6}(也|都)?(停|没电|黑|冇电|没得电)|都(停|没电|黑|没得电)|一(大)?片"
 )
+OWN_HOME = re.compile(r"我(们)?(自己)?(家|屋)|[俺咱]们?家|屋头|屋企")
 CORRECTION = re.compile(r"^(不对|不是|错了|说错|打错|应该是|更正)")
 
 
@@ -65,6 +67,8 @@ class ValidateOutageForm(FormValidationAction):
         """Set the slots; the form asks again while no single area is known."""
         about, asked, text = intent(tracker), tracker.get_slot("requested_slot"), said(tracker)
         named, extent = entity(tracker, "area"), entity(tracker, "scope") or scope(text)
+        if named is not None and not core(named):
+            named = None  # a house number alone tells no area
         topic = (
             about if about in TOPICS and (not asked or about != "report_outage") else tracker.get_slot("topic") or about
         )
@@ -74,6 +78,10 @@ class ValidateOutageForm(FormValidationAction):
             if not text.startswith("/"):
                 events.append(SlotSet("matter", text))
         corrected = CORRECTION.match(text) is not None
+        if asked == "scope" and corrected and extent is None and not core(CORRECTION.sub("", text)):
+            # 「不是，是3号楼」: the area stays, the house goes with the report
+            events.append(SlotSet("matter", f"{tracker.get_slot('matter') or ''}，{text}".strip("，")))
+            return [*events, *self._again(dispatcher, tracker, asked)]
         told = named is not None or extent is not None or about in TOPICS
         if asked and not told and not corrected:
             if resumes(dispatcher, tracker):
@@ -167,6 +175,10 @@ class ValidateOutageForm(FormValidationAction):
         if (last := await self._watch.last(conversation(tracker))) is not None:
             return [Area(last.area_id, last.area_name, "", "")]
         account_no = await self._verification.account(conversation(tracker))
+        spoken_of = str(tracker.get_slot("last_area") or "")
+        if spoken_of and not (account_no and OWN_HOME.search(text)):
+            area_id, name = spoken_of.split("|", 1)
+            return [Area(area_id, name, "", "")]
         account = await self._systems.account(account_no) if account_no else None
         if account is None:
             return []

@@ -11,7 +11,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.complaint import UNSOLVED
 from actions.outage import answer_awaited
 from actions.outage_watch import OutageWatch
-from actions.speech import Events, conversation, follow, message_seq, said
+from actions.speech import Events, asked_again, conversation, follow, message_seq, said
 from actions.verification import Verification
 from triage.queue import TicketQueue
 
@@ -44,11 +44,13 @@ class ActionReply(Action):
         if await answer_awaited(dispatcher, tracker, self._watch, self._queue, self._verification, default):
             return []
         if UNSOLVED.search(text):
-            again = await self._queue.reopen_newest(who, message_seq(tracker), text)
-            if again is not None:
-                dispatcher.utter_message(response="say_reopened", number=again.number, promise=again.promise)
+            reopened = await self._queue.reopen_newest(who, message_seq(tracker), text)
+            if reopened is not None:
+                dispatcher.utter_message(response="say_reopened", number=reopened.number, promise=reopened.promise)
                 return []
             about = "report_outage" if "电" in text else "urge_ticket"
             return [SlotSet("topic", about), *follow(dispatcher, tracker, self._subjects, about)]
+        if self._about in ("inform", "deny") and (again := asked_again(tracker)):
+            return again
         dispatcher.utter_message(response=f"say_{self._about}")
         return []

@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 
 import yaml
 from rasa_sdk import Tracker
-from rasa_sdk.events import FollowupAction
+from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
+from actions.numbers import account_no
 from actions.systems import SystemUnavailable
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -84,6 +85,14 @@ def subjects(rules: Path) -> dict[str, str]:
             if "intent" in steps[0] and len(steps) > 1:
                 found[steps[0]["intent"]] = steps[1]["action"]
     return found
+
+
+def asked_again(tracker: Tracker) -> Events:
+    """The question last answered from an account, for another account or month that is only named; [] if neither."""
+    last, text = tracker.get_slot("last_topic"), said(tracker)
+    if not last or (account_no(text) is None and entity(tracker, "month") is None):
+        return []
+    return [SlotSet("topic", last), FollowupAction("account_form")]
 
 
 def follow(
