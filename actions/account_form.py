@@ -73,6 +73,9 @@ class ValidateAccountForm(FormValidationAction):
                 return over
             number = tracker.get_slot("account_no") if asked == "phone_last4" else None
             return [SlotSet("misses", 1), *self._ask(dispatcher, asked, topic, again=True, number=number)]
+        if asked == "phone_last4" and ending is not None:
+            # the ending belongs to the number that was given, whichever account is verified already
+            number = number or tracker.get_slot("account_no")
         known = str(tracker.get_slot("threshold") or "")
         limit = limit or (tuple(known.split(":")) if known.count(":") == 1 else None)
         matter = text if not asked or about in TOPICS else str(tracker.get_slot("matter") or text)

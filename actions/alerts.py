@@ -22,7 +22,7 @@ from bot.database import Base, Database, UtcDateTime
 BALANCE, MONTH_KWH = "balance", "month_kwh"
 UNITS = {BALANCE: "元", MONTH_KWH: "千瓦时"}
 NAMES = {BALANCE: "账户余额低于", MONTH_KWH: "当月用电超过"}
-CANCEL = re.compile(r"取消|关闭|关掉|删除|不要.{0,4}提醒|停止")
+CANCEL = re.compile(r"取消|关闭|关掉|关了|删除|不要.{0,4}提醒|停止")
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.outage import answer_awaited
 from actions.outage_watch import OutageWatch
-from actions.speech import Events, asked_again
+from actions.speech import Events, asked_again, last_action
 from actions.verification import Verification
 from triage.queue import TicketQueue
 
@@ -54,7 +54,7 @@ class ActionFallback(Action):
             return []
         if again := asked_again(tracker):
             return again
-        if _missed_before(tracker):
+        if last_action(tracker) == "action_fallback":
             dispatcher.utter_message(response="say_handoff_misses")
             dispatcher.utter_message(json_message={"handoff": "two misses"})
             return []
@@ -65,12 +65,3 @@ class ActionFallback(Action):
         buttons = [{"title": titles[name], "payload": f"/{name}"} for name in [*names, "request_human"]]
         dispatcher.utter_message(response="say_rephrase", buttons=buttons)
         return []
-
-
-def _missed_before(tracker: Tracker) -> bool:
-    actions = [
-        event["name"]
-        for event in tracker.events
-        if event.get("event") == "action" and event["name"] not in ("action_listen", "action_extract_slots")
-    ]
-    return bool(actions) and actions[-1] == "action_fallback"

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from rasa_sdk import Action, Tracker
-from rasa_sdk.events import SlotSet
+from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.complaint import UNSOLVED
 from actions.outage import answer_awaited
 from actions.outage_watch import OutageWatch
-from actions.speech import Events, asked_again, conversation, follow, message_seq, said
+from actions.speech import Events, asked_again, conversation, entity, follow, last_action, message_seq, said
 from actions.verification import Verification
 from triage.queue import TicketQueue
+
+NEARBY = frozenset(("action_halls", "action_charging_stations"))
 
 
 class ActionReply(Action):
@@ -52,5 +54,7 @@ class ActionReply(Action):
             return [SlotSet("topic", about), *follow(dispatcher, tracker, self._subjects, about)]
         if self._about in ("inform", "deny") and (again := asked_again(tracker)):
             return again
+        if self._about == "inform" and (before := last_action(tracker)) in NEARBY and entity(tracker, "area"):
+            return [FollowupAction(before)]  # 「告诉我您在哪个小区」 was answered
         dispatcher.utter_message(response=f"say_{self._about}")
         return []

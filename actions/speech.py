@@ -95,6 +95,12 @@ def asked_again(tracker: Tracker) -> Events:
     return [SlotSet("topic", last), FollowupAction("account_form")]
 
 
+def last_action(tracker: Tracker) -> str | None:
+    """The action that answered the turn before this one."""
+    names = (event["name"] for event in reversed(tracker.events) if event.get("event") == "action")
+    return next((str(name) for name in names if name not in ("action_listen", "action_extract_slots")), None)
+
+
 def follow(
     dispatcher: CollectingDispatcher, tracker: Tracker, subjects: Mapping[str, str], about: str | None = None
 ) -> Events:

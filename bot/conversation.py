@@ -233,9 +233,7 @@ class Conversations:
             await self._set_owner(session, conversation, Owner.BOT)
             after_commit(session, lambda: self._start(self._dialogue.forget(conversation, summary)))
         await transcript.append(session, self._bell, conversation, Speaker.SYSTEM, line)
-        await transcript.append(
-            session, self._bell, conversation, Speaker.BOT, greeting.text, buttons=greeting.buttons
-        )
+        await transcript.append(session, self._bell, conversation, Speaker.BOT, greeting.text, buttons=greeting.buttons)
 
     async def tell(self, session: AsyncSession, conversation: int, line: str) -> int:
         """A line from the system to the customer, whoever owns the conversation; returns its seq."""

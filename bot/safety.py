@@ -22,7 +22,7 @@ from bot.message import Outbound, Turn
 WORDS = Path(__file__).with_name("safety.yml")
 WEIGHTS = Path(__file__).with_name("safety_weights.json")
 LONGEST_RUN = 4
-UNLIKELY, LIKELY, ALARMING = 0.08, 0.7, 0.7
+UNLIKELY, LIKELY, ALARMING = 0.08, 0.3, 0.6
 SHORT = 4
 TICKET_LINE = "我已为您发出特急工单，人工客服马上接手。请告诉我们：具体地址、有没有人受伤。"
 HANDOFF = "danger"
@@ -68,8 +68,10 @@ def words() -> Words:
 
     blanks = rules["blanks"]
     return Words(
-        tuple(Hazard(h["kind"], ready(*h["words"]), ready(h["hints"]), h["advice"], h["reminder"])
-            for h in rules["hazards"]),
+        tuple(
+            Hazard(h["kind"], ready(*h["words"]), ready(h["hints"]), h["advice"], h["reminder"])
+            for h in rules["hazards"]
+        ),
         {right: re.compile(wrong) for right, wrong in rules["spellings"].items()},
         (ready(*blanks["idioms"]), ready(*blanks["others"]), ready(blanks["denied"])),
         *(ready(rules[name]) for name in ("past", "now", "over", "imagined", "wondered")),
@@ -78,7 +80,7 @@ def words() -> Words:
 
 @cache
 def weights() -> Mapping[str, float]:
-    """Read safety_weights.json once: a weight for each run of characters, the bias under ""."""
+    """Read safety_weights.json once: a weight for each of `marks`, the bias under ""."""
     table: dict[str, float] = json.loads(WEIGHTS.read_text(encoding="utf-8"))
     return table
 
@@ -106,11 +108,20 @@ def danger(text: str) -> Hazard | None:
 
 def likelihood(text: str) -> float:
     """How likely the message tells of present danger, 0 to 1, by the weights of `bot.safety_training`."""
-    said, table = left(plain(text), "□"), weights()
-    runs = {said[i : i + n] for n in range(1, LONGEST_RUN + 1) for i in range(len(said) - n + 1)}
-    known = [table[run] for run in runs if run in table]
+    table = weights()
+    known = [table[mark] for mark in marks(text) if mark in table]
     score = table[""] + sum(known) / math.sqrt(len(known)) if known else table[""]
     return 1 / (1 + math.exp(-score))
+
+
+def marks(text: str) -> set[str]:
+    """What the weights weigh: runs of characters, and pairs (a~b) with one to four characters between them.
+
+    ^ and $ are the ends; what is denied or an idiom is one □.
+    """
+    said = f"^{left(plain(text), '□')}$"
+    runs = {said[i : i + n] for n in range(1, LONGEST_RUN + 1) for i in range(len(said) - n + 1)}
+    return runs | {f"{one}~{said[j]}" for i, one in enumerate(said) for j in range(i + 2, min(i + 6, len(said)))}
 
 
 def check(text: str) -> Turn | None:

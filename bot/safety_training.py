@@ -1,7 +1,7 @@
 """Trains the weights beside the danger words: what rules cannot list, a linear model has seen.
 
 `python -m bot.safety_training` reads the trainers' files of nlu_data and writes bot/safety_weights.json. Features are
-the distinct runs of one to four characters; each message has length one, so long letters do not shout.
+`bot.safety.marks`; each message has length one, so long letters do not shout.
 Needs scikit-learn, which serving does not.
 """
 
@@ -10,18 +10,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
+import numpy as np
 import yaml
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
 
-from bot.safety import WEIGHTS, left, plain
+from bot.safety import WEIGHTS, marks
 from bot.settings import ROOT
 
 DATA = ROOT / "nlu_data"
 LONGEST = 150
-KEPT = 12_000
+KEPT = 20_000
+PENALTY = 20
 _ENTITY = re.compile(r"\[([^\]]*)\](?:\([^)]*\)|\{[^}]*\})")
 
 
@@ -43,20 +46,24 @@ def rows() -> Iterator[tuple[str, bool]]:
 
 
 def train() -> dict[str, float]:
-    """Weights by run of characters, the bias under ""; the `KEPT` heaviest."""
-    found = [(left(plain(text), "□"), danger) for text, danger in rows() if text]
-    counter = CountVectorizer(analyzer="char", ngram_range=(1, 4), min_df=2, binary=True, lowercase=False)
-    features = normalize(counter.fit_transform([text for text, _ in found]))
-    model = LogisticRegression(C=10, class_weight={False: 1, True: 2}, max_iter=500)
-    model.fit(features, [danger for _, danger in found])
-    runs, weights = counter.get_feature_names_out(), model.coef_[0]
-    # what is left out must still count for the length: a weight of nothing is no feature
-    heaviest = sorted(zip(runs, weights, strict=True), key=lambda pair: -abs(pair[1]))[:KEPT]
-    return {"": round(float(model.intercept_[0]), 4), **{run: round(float(w), 3) for run, w in sorted(heaviest)}}
+    """Weights by mark, the bias under "": learnt from all marks, and once more from the `KEPT` heaviest alone."""
+    found = [(text, danger) for text, danger in rows() if text]
+    counter = CountVectorizer(analyzer=marks, min_df=2, binary=True)
+    counts, wanted = counter.fit_transform([text for text, _ in found]), [danger for _, danger in found]
+    heaviest = np.argsort(-abs(_fitted(counts, wanted).coef_[0]), kind="stable")[:KEPT]
+    model = _fitted(counts[:, heaviest], wanted)
+    names = counter.get_feature_names_out()[heaviest]
+    table = {str(name): round(float(weight), 3) for name, weight in zip(names, model.coef_[0], strict=True)}
+    return {"": round(float(model.intercept_[0]), 4), **dict(sorted(table.items()))}
+
+
+def _fitted(counts: Any, wanted: list[bool]) -> LogisticRegression:
+    model = LogisticRegression(C=PENALTY, class_weight={False: 1, True: 2}, solver="liblinear", tol=1e-3)
+    return model.fit(normalize(counts), wanted)
 
 
 if __name__ == "__main__":
     weights = train()
-    lines = ",\n".join(f"{json.dumps(run, ensure_ascii=False)}: {weight}" for run, weight in weights.items())
+    lines = ",\n".join(f"{json.dumps(mark, ensure_ascii=False)}: {weight}" for mark, weight in weights.items())
     WEIGHTS.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
     print(f"{len(weights)} weights in {WEIGHTS.name}")
