@@ -22,7 +22,9 @@ from bot.message import Outbound, Turn
 WORDS = Path(__file__).with_name("safety.yml")
 WEIGHTS = Path(__file__).with_name("safety_weights.json")
 LONGEST_RUN = 4
-UNLIKELY, LIKELY, ALARMING = 0.08, 0.3, 0.6
+# chosen on new voices that were left out of training
+UNLIKELY, LIKELY, SURE, ALARMING = 0.08, 0.3, 0.4, 0.6
+UNNAMED = "line"
 SHORT = 4
 TICKET_LINE = "我已为您发出特急工单，人工客服马上接手。请告诉我们：具体地址、有没有人受伤。"
 HANDOFF = "danger"
@@ -95,15 +97,18 @@ def danger(text: str) -> Hazard | None:
     """The hazard that exists now according to the message, or None.
 
     A word of safety.yml that stands for something present is danger unless the weights are sure of the contrary. The
-    weights alone are danger above `LIKELY`, or `ALARMING` where every word is denied, past or imagined, and only of a
-    message that is not `SHORT` and has at least a hint of what hazards are made of.
+    weights alone are danger above `LIKELY`, `SURE` where no word hints at a kind of hazard (the advice is then that of
+    `UNNAMED`: keep away), or `ALARMING` where every word is denied, past or imagined; never of a `SHORT` message.
     """
     told, score, said = _told(text), likelihood(text), plain(text)
     if isinstance(told, Hazard):
         return told if score > UNLIKELY else None
     if len(said) < SHORT or score <= (ALARMING if told is DENIED else LIKELY):
         return None
-    return mentioned(text) or next((h for h in words().hazards if h.hints.search(said)), None)
+    hinted = mentioned(text) or next((h for h in words().hazards if h.hints.search(said)), None)
+    if hinted is not None or score <= SURE:
+        return hinted
+    return next(h for h in words().hazards if h.kind == UNNAMED)
 
 
 def likelihood(text: str) -> float:
