@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -83,7 +82,7 @@ class Linear:
     ) -> Linear:
         texts, labels = noise.copies(sentences, intents, seed, lexicon)
         vectorizers = [
-            TfidfVectorizer(analyzer=partial(block, lexicon=lexicon), sublinear_tf=True, min_df=2, dtype=np.float32)
+            TfidfVectorizer(analyzer=_analyzer(block, lexicon), sublinear_tf=True, min_df=2, dtype=np.float32)
             for block, _ in BLOCKS
         ]
         blocks = [share * one.fit_transform(texts) for one, (_, share) in zip(vectorizers, BLOCKS, strict=True)]
@@ -118,6 +117,10 @@ class Linear:
         """Every intent with its confidence, the likeliest first."""
         confidence = _softmax(self._sharpness * self.margins([(text, found)]))[0]
         return [(self._intents[i], float(confidence[i])) for i in np.argsort(-confidence)]
+
+
+def _analyzer(block: Callable[[str, Lexicon], list[str]], lexicon: Lexicon) -> Callable[[str], list[str]]:
+    return lambda text: block(text, lexicon)
 
 
 def _softmax(rows: Any) -> Any:
