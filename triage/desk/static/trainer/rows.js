@@ -5,7 +5,7 @@ import { words } from "./words.js";
 
 const KINDS = { utterances: "对话句子", complaints: "诉求" };
 const wanted = { kind: "utterances", label: "", q: "" };
-let root, list, titles, items = [], total = 0, picked = -1, round = 0, done = [];
+let root, list, titles, known, items = [], total = 0, picked = -1, round = 0, done = [];
 
 export const keys = [
   ["j", "下一句", () => move(1)], ["k", "上一句", () => move(-1)], ["Enter", "修改这一句", () => items[picked] && edit(items[picked])],
@@ -37,7 +37,7 @@ const asked = (offset) => `/trainer/data/rows?${new URLSearchParams({ ...wanted,
 async function read() {
   const mine = ++round;
   let page;
-  try { page = await call(asked(0), { quiet: true }); } catch (error) { list.replaceChildren(element("p", "wrong", `没能读到：${error.message}`), button("再试一次", "quiet", read)); return; }
+  try { [page, known] = await Promise.all([call(asked(0), { quiet: true }), words()]); } catch (error) { list.replaceChildren(element("p", "wrong", `没能读到：${error.message}`), button("再试一次", "quiet", read)); return; }
   if (mine !== round) return;
   [items, total, picked] = [page.items, page.total, -1];
   draw();
@@ -52,7 +52,9 @@ function draw() {
   rows.append(...items.map((one, at) => {
     const line = element("li", at === picked ? "picked" : ""), open = button("", "open", () => { picked = at; edit(one); }), about = element("span", "line");
     about.append(element("span", "", label(one)), element("span", "", one.place));
-    open.append(element("span", "text", one.text), about);
+    const text = element("span", "text");
+    text.append(...marked(one));
+    open.append(text, about);
     line.append(open);
     return line;
   }));
@@ -61,6 +63,17 @@ function draw() {
   if (items.length < total) shown.push(button("再看50句", "quiet more", more));
   list.replaceChildren(...shown);
 }
+/** A sentence as it is said, its entities underlined and named. */
+function marked(one) {
+  if (!one.intent) return [one.text];
+  return one.text.split(/(\[[^[\]]+\]\(\w+\))/).map((piece) => {
+    const found = piece.match(/^\[(.+)\]\((\w+)\)$/);
+    if (!found) return piece;
+    const made = element("ins", "", found[1]);
+    made.title = known.entity[found[2]] || found[2];
+    return made;
+  });
+}
 function move(step) {
   if (!items.length) return;
   picked = Math.max(0, Math.min(items.length - 1, picked + step));
@@ -68,7 +81,7 @@ function move(step) {
   list.querySelectorAll("li .open")[picked].focus();
 }
 async function edit(one) {
-  const known = await words(), text = area("句子"), fields = [labelled("句子", text)], spoken = Boolean(one.intent);
+  const text = area("句子"), fields = [labelled("句子", text)], spoken = Boolean(one.intent);
   text.value = one.text;
   const label = choice(spoken ? titles.utterances : titles.complaints, spoken ? "意图" : "类别", one.intent || one.category);
   const priority = choice(Object.fromEntries(Object.entries(known.priorities).map(([key, name]) => [key, `${key} ${name}`])), "优先级", one.priority);
