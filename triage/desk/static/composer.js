@@ -92,7 +92,8 @@ async function guard(ticket, error) {
   $("missed-list").replaceChildren(...lines.map((said) => element("li", "", said)));
   $("missed").hidden = false;
   seen = Math.max(seen ?? 0, ...missed.map((m) => m.seq));
-  await again();
+  // not waited for: who has read the difference may send at once
+  again();
   $("draft").focus();
 }
 // the list at the cursor: canned replies by `/`, in a note colleagues by `@`
