@@ -60,6 +60,10 @@ class Filter:
     sort: str = "order"
 
 
+QUEUES, PAGE = (Filter(status="open"), Filter(view="unassigned")), 50
+"""What every desk shows first: a page of these is read along an index, however long the queue is."""
+
+
 class Board:
     """Reads tickets for the desk."""
 
@@ -85,7 +89,8 @@ class Board:
         unlimited = wanted.sort == "order" and wanted.status is None and wanted.view is None
         columns = SORTS["everything" if unlimited else wanted.sort]
         newest = wanted.sort == "newest"
-        async with self._database.survey() as session:
+        look = self._database.read if wanted in QUEUES and limit <= PAGE else self._database.survey
+        async with look() as session:
             query = await self._filtered(session, select(TicketRow), wanted)
             if cursor is not None:
                 place = tuple_(*columns)

@@ -71,7 +71,8 @@ async def tickets(database: Database, first: int, last: int) -> None:
         connection = await session.connection()
         # a million rows are sorted into an index faster than one by one
         await connection.run_sync(_drop_indexes)
-        await connection.exec_driver_sql(statement.replace("%", "%%") if dialect == "postgresql" else statement)
+        raw = statement.replace("%", "%%") if dialect == "postgresql" else statement
+        await connection.run_sync(lambda ours: ours.exec_driver_sql(raw))
         await connection.run_sync(_create_indexes)
     async with database.write() as session:
         await session.execute(text("ANALYZE"))

@@ -102,7 +102,7 @@ async def procrastinate(server: postgres.Server, sizes: tuple[int, ...]) -> dict
         for size in sizes:
             await connection.execute(
                 "INSERT INTO procrastinate_jobs (queue_name, task_name, priority, args, status)"
-                f" SELECT 'q', 't', (n * 7919) % 3, '{{}}', 'todo' FROM generate_series({have + 1}, {size}) n"
+                f" SELECT 'q', 't', (n::bigint * 7919) % 3, '{{}}', 'todo' FROM generate_series({have + 1}, {size}) n"
             )
             await connection.execute("ANALYZE procrastinate_jobs")
             have = size
