@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.triage.desk_server import DeskServer
 from tests.triage.pages import log_in, opened, serious, serving
@@ -190,11 +191,16 @@ def test_the_send_guard_shows_what_was_missed_and_keeps_the_draft(browser: Brows
     expect(page.locator("#status")).to_contain_text("li")
     served.do(served.stage.say("a", "不用了，已经好了"))
     page.locator("#draft").type("师傅马上到")
+    slow: list[Route] = []
+    page.route(lambda url: re.search(r"/tickets/\d+$", url) is not None, lambda route: slow.append(route))
     page.keyboard.press("Control+Enter")
     expect(page.locator("#missed")).to_contain_text("不用了，已经好了")
     expect(page.locator("#draft")).to_have_value("师傅马上到")
     assert "师傅马上到" not in served.do(served.stage.texts(conversation))
-    page.click("#missed-send")
+    page.click("#missed-send")  # at once, while the page is still drawn anew
+    expect(page.locator("#draft")).to_have_value("")
+    assert slow
+    page.unroute_all()  # which lets go of what was held
     expect(page.locator("#log .row.agent .bubble")).to_have_text("师傅马上到")
 
 
