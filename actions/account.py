@@ -10,9 +10,10 @@ from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.account_form import FILEABLE, GENERAL, SLOTS
+from actions.follow import follow
 from actions.interruption import LEFT
 from actions.question import Answer, Question
-from actions.speech import Events, conversation, follow, intent, message_seq, said, say_unavailable
+from actions.speech import Events, conversation, intent, message_seq, said, say_unavailable
 from actions.systems import SystemUnavailable
 from actions.verification import Verification
 
@@ -52,4 +53,4 @@ class ActionAccount(Action):
             say_unavailable(dispatcher, failure)
             if topic in FILEABLE:
                 return [*done, SlotSet("matter", asked.text)]
-        return [*done, SlotSet("last_topic", topic)]
+        return [*done, SlotSet("last_topic", topic), SlotSet("spoken_of", topic)]

@@ -7,22 +7,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from rasa_sdk import Action, Tracker
-from rasa_sdk.events import SlotSet
+from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.forms import FormValidationAction
 
+from actions.follow import follow, last_said, outage_goes_on
 from actions.interruption import LEFT, STOPPED, missed, resumes
 from actions.numbers import ticket_no
 from actions.outage_watch import OutageWatch
 from actions.question import Question
-from actions.speech import Events, conversation, follow, intent, message_seq, said
+from actions.speech import Events, conversation, intent, message_seq, said
 from actions.verification import Verification
+from bot import safety
 from triage.queue import TicketQueue
 
-FILED = frozenset(
-    "file_complaint report_meter_problem report_frequent_outage report_voltage_problem ask_damage_compensation "
-    "report_safety_hazard make_suggestion give_praise".split()
-)
 THANKED = frozenset(("make_suggestion", "give_praise"))
 # said before the ticket: what the customer can do or must know
 ADVICE = {
@@ -77,6 +75,8 @@ class ValidateComplaintForm(FormValidationAction):
                 return [SlotSet("matter", None), SlotSet("requested_slot", "matter")]
             if about in ELSEWHERE and not CORRECTION.match(text) or _another_question(tracker):
                 return [SlotSet("topic", LEFT), SlotSet("matter", None), SlotSet("requested_slot", None)]
+        elif about == "report_safety_hazard" and safety.denied(text):
+            return [SlotSet("topic", LEFT), SlotSet("requested_slot", None)]
         elif text.startswith("/") and tracker.get_slot("matter"):
             # 直接登记: the words were said before the button was pressed
             return [SlotSet("topic", about), SlotSet("requested_slot", None)]
@@ -117,7 +117,9 @@ class ActionComplaint(Action):
         topic, matter = tracker.get_slot("topic"), tracker.get_slot("matter")
         done: Events = [SlotSet(slot, None) for slot in ("topic", "matter", "misses")]
         if topic == LEFT:
-            return [*done, *follow(dispatcher, tracker, self._subjects)]
+            # a hazard that is denied is nothing to report
+            about = "deny" if intent(tracker) == "report_safety_hazard" else None
+            return [*done, *follow(dispatcher, tracker, self._subjects, about)]
         if topic == STOPPED or not matter:
             return done
         who = conversation(tracker)
@@ -128,6 +130,7 @@ class ActionComplaint(Action):
         if UNSOLVED.search(matter) and (again := await self._queue.reopen_newest(who, asked.seq, matter)) is not None:
             asked.say("say_reopened", number=again.number, promise=again.promise)
             return done
+        done.append(SlotSet("spoken_of", topic))
         filed = await self._queue.file(who, asked.seq, matter, account_no)
         response = "say_thanks_filed" if topic in THANKED else "say_added" if filed.repeated else "say_filed"
         asked.say(response, number=filed.number, promise=filed.promise)
@@ -135,6 +138,20 @@ class ActionComplaint(Action):
         return done
 
 
+async def noted(dispatcher: CollectingDispatcher, tracker: Tracker, queue: TicketQueue) -> bool:
+    """What is said right after a matter was filed, and asks nothing, goes with its ticket: a place, a phone, a name."""
+    text = said(tracker)
+    if last_said(tracker) not in TOOK_DOWN or text.startswith("/") or ASKS.search(text):
+        return False
+    added = await queue.add(conversation(tracker), message_seq(tracker), text)
+    if added is None:
+        return False
+    dispatcher.utter_message(response="say_noted", number=added.number, promise=added.promise)
+    return True
+
+
+TOOK_DOWN = frozenset("say_filed say_added say_noted say_thanks_filed say_tickets say_urged say_reopened".split())
+ASKS = re.compile("[?？吗嘛呢么咩]|怎么|咋|如何|为什么|为啥|多少|什么|哪|几|谁|查|想|要")
 UNSOLVED = re.compile(
     r"(还|仍|又|依然|照样|根本)(是|然)?.{0,6}(没(有)?(电|来|好|解决|修|处理|到账|恢复|人)|不行|不亮|停电|坏|老样子|一样|跳闸)|没(有)?解决"
 )
@@ -181,13 +198,13 @@ class ActionTicketStatus(Action):
         asked.say("say_tickets", buttons, lines=lines)
         rows = [(one.number, f"{one.team} {one.state}") for one in chosen]
         asked.card("ticket", "工单进度", rows, None)
-        return []
+        return [SlotSet("spoken_of", "query_ticket")]
 
 
 class ActionUrge(Action):
     """Urges the newest open ticket; never makes a second one. A resolved one that is not solved is open again.
 
-    A fault report that has no ticket yet gets its one.
+    A fault report that has no ticket yet gets its one; whoever was told of an outage gets their report.
     """
 
     def __init__(self, queue: TicketQueue, watch: OutageWatch, verification: Verification) -> None:
@@ -203,17 +220,21 @@ class ActionUrge(Action):
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
         """Urge, reopen, or say that there is nothing to urge."""
         asked = _question(tracker, dispatcher)
+        if "修" in asked.text and (going_on := outage_goes_on(tracker)):
+            return going_on
         if (urged := await self._queue.urge(asked.conversation)) is not None:
             asked.say("say_urged", number=urged.number, promise=urged.promise)
         elif (again := await self._queue.reopen_newest(asked.conversation, asked.seq, asked.text)) is not None:
             asked.say("say_reopened", number=again.number, promise=again.promise)
-        elif (report := await self._watch.last(asked.conversation)) is not None and report.report_no is not None:
+        elif (report := await self._watch.last(asked.conversation)) is None:
+            asked.say("say_nothing_to_urge", [{"title": "登记诉求", "payload": "/file_complaint"}])
+        elif report.report_no is None:
+            return [SlotSet("topic", "report_outage"), FollowupAction("outage_form")]
+        else:
             account_no = await self._verification.account(asked.conversation)
             text = f"催办报修单{report.report_no}（{report.area_name}）：客户仍没有电，请尽快抢修。"
             filed = await self._queue.file(asked.conversation, asked.seq, text, account_no)
             asked.say("say_urged", number=filed.number, promise=filed.promise)
-        else:
-            asked.say("say_nothing_to_urge", [{"title": "登记诉求", "payload": "/file_complaint"}])
         return []
 
 

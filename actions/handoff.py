@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rasa_sdk import Action, Tracker
+from rasa_sdk.events import FollowupAction
 from rasa_sdk.executor import CollectingDispatcher
 
+from actions.complaint import noted
+from actions.follow import asked_again, how_long_of, last_action, outage_goes_on
 from actions.outage import answer_awaited
 from actions.outage_watch import OutageWatch
-from actions.speech import Events, asked_again, last_action
+from actions.speech import Events
 from actions.verification import Verification
 from triage.queue import TicketQueue
 
@@ -54,6 +57,12 @@ class ActionFallback(Action):
             return []
         if again := asked_again(tracker):
             return again
+        if how_long_of(tracker) is not None:
+            return [FollowupAction("action_how_long")]
+        if going_on := outage_goes_on(tracker):
+            return going_on
+        if await noted(dispatcher, tracker, self._queue):
+            return []
         if last_action(tracker) == "action_fallback":
             dispatcher.utter_message(response="say_handoff_misses")
             dispatcher.utter_message(json_message={"handoff": "two misses"})

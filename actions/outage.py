@@ -10,24 +10,14 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
+from actions.follow import MANY, ONE, follow
 from actions.interruption import LEFT, STOPPED
-from actions.outage_check import Findings, check
-from actions.outage_form import MANY
+from actions.outage_check import NAMES, Findings, check
+from actions.outage_form import insists
 from actions.outage_watch import KINDS, OutageWatch, OutageWatchRow, is_back
 from actions.question import Question
-from actions.speech import (
-    SHANGHAI,
-    Clock,
-    Events,
-    conversation,
-    entity,
-    follow,
-    local,
-    message_seq,
-    said,
-    say_unavailable,
-)
-from actions.systems import Area, Outage, Systems, SystemUnavailable
+from actions.speech import SHANGHAI, Clock, Events, conversation, local, message_seq, said, say_unavailable
+from actions.systems import Account, Area, Outage, Systems, SystemUnavailable
 from actions.verification import Verification
 from triage.incident import Place
 from triage.queue import TicketQueue
@@ -73,6 +63,7 @@ class ActionOutage(Action):
             return [*done, *follow(dispatcher, tracker, self._subjects)]
         if topic == STOPPED or not known:
             return done
+        done.append(SlotSet("spoken_of", topic))
         area_id, name = known.split("|", 1)
         area = Area(area_id, name, "", "")
         who = conversation(tracker)
@@ -82,7 +73,7 @@ class ActionOutage(Action):
         )  # fmt: skip
         try:
             if topic == "report_outage" or await self._watch.awaited(who) is not None:
-                await self._report(asked, area, tracker.get_slot("scope"), entity(tracker, "confirmed") is not None)
+                await self._report(asked, area, tracker.get_slot("scope"), insists(tracker))
             elif topic == "subscribe_outage_notice":
                 await self._subscribe(asked, area)
             else:
@@ -96,7 +87,7 @@ class ActionOutage(Action):
             return [*done, SlotSet("matter", asked.text)]
         return done
 
-    async def _report(self, asked: Question, area: Area, scope: str | None, confirmed: bool) -> None:
+    async def _report(self, asked: Question, area: Area, scope: str | None, insisted: bool) -> None:
         waiting = await self._watch.awaited(asked.conversation)
         if waiting is not None and waiting.area_id == area.area_id:
             await still_out(asked, waiting, self._watch, self._queue)
@@ -108,56 +99,78 @@ class ActionOutage(Action):
             now.astimezone(SHANGHAI).date(),
         )  # fmt: skip
         mine = await self._watch.reported(asked.conversation, area.area_id)
-        cause = found.cause(now, scope == MANY)
-        if cause == "outage":
-            outage = found.current(now)
+        outage, cause = found.current(now), found.cause(now, {MANY: True, ONE: False}.get(scope or ""))
+        if cause == "outage" and insisted and mine is None:
             assert outage is not None
-            self._say(asked, area.name, outage)
             await self._watch.follow(asked.conversation, area, outage)
-            asked.say("say_will_tell")
-        elif cause == "arrears":
-            assert found.account is not None
-            asked.say(
-                "say_cut_for_arrears", [{"title": "怎么缴费", "payload": "/pay_bill"}],
-                due=f"{max(-found.account.balance, 0):.2f}", as_of=local(found.account.as_of),
-            )  # fmt: skip
-        elif cause == "prepaid":
-            assert found.account is not None
-            asked.say(
-                "say_prepaid_out", [{"title": "怎么充值", "payload": "/pay_bill"}],
-                balance=f"{-found.account.balance:.2f}", as_of=local(found.account.as_of),
-            )  # fmt: skip
-        elif mine is not None:
+            await self._file(asked, area, outage)
+        elif outage is not None and (cause == "outage" and not insisted or not await self._knows(asked, area, outage)):
+            await self._tell(asked, area, outage)
+        if cause in ("arrears", "prepaid"):
+            self._say_cut(asked, found.account, cause)
+        elif mine is not None and (cause != "outage" or insisted):
             asked.say("say_already_reported", [URGE], report_no=mine.report_no or "")
-        elif cause == "many" or confirmed:
+        elif cause == "many" or (insisted and cause != "outage"):
             await self._file(asked, area)
-        else:
+        elif cause != "outage":
             self._say_self_check(asked, area, found)
         if found.unchecked:
             asked.say("say_not_checked", systems="、".join(found.unchecked))
 
+    async def _knows(self, asked: Question, area: Area, outage: Outage) -> bool:
+        """Whether the contact was told of this outage."""
+        told = await self._watch.last(asked.conversation)
+        return told is not None and (told.area_id, told.outage_id) == (area.area_id, outage.outage_id)
+
+    async def _tell(self, asked: Question, area: Area, outage: Outage) -> None:
+        """The outage going on, and what the contact will hear of it; whoever still wants can report."""
+        self._say(asked, area.name, outage)
+        await self._watch.follow(asked.conversation, area, outage)
+        scope = f'"area":"{area.name}"'
+        buttons = [
+            {"title": "只有我家没电", "payload": f'/report_outage{{{scope},"scope":"{ONE}"}}'},
+            {"title": "我家也报修", "payload": f'/report_outage{{{scope},"confirmed":"yes"}}'},
+        ]
+        asked.say("say_will_tell", buttons)
+
+    @staticmethod
+    def _say_cut(asked: Question, account: Account | None, cause: str) -> None:
+        assert account is not None
+        due, as_of = f"{max(-account.balance, 0):.2f}", local(account.as_of)
+        if cause == "arrears":
+            asked.say("say_cut_for_arrears", [{"title": "怎么缴费", "payload": "/pay_bill"}], due=due, as_of=as_of)
+        else:
+            asked.say("say_prepaid_out", [{"title": "怎么充值", "payload": "/pay_bill"}], balance=due, as_of=as_of)
+
     def _say_self_check(self, asked: Question, area: Area, found: Findings) -> None:
         if (restored := found.restored()) is not None:
             self._say(asked, area.name, restored)
-        scope = f'"area":"{area.name}","confirmed":"yes","scope":"one"'
+        scope = f'"area":"{area.name}","confirmed":"yes","scope":"{ONE}"'
         buttons = [
             {"title": "仍然没电，报修", "payload": f"/report_outage{{{scope}}}"},
             {"title": "开关跳了怎么办", "payload": "/ask_trip_help"},
         ]
-        known = "outages" if "停电信息" not in found.unchecked else "unknown"
-        asked.say("say_no_outage" if known == "outages" else "say_outage_unknown", buttons, area=area.name)
+        if asked.account_no is None:
+            buttons.append({"title": "查是不是欠费", "payload": "/query_arrears"})
+        if found.current(self._clock()) is not None:
+            response = "say_alone"
+        else:
+            response = "say_no_outage" if NAMES["outages"] not in found.unchecked else "say_outage_unknown"
+        asked.say(response, buttons, area=area.name)
         if found.usage:
             asked.say("say_meter_seen", day=f"{found.usage[0].date.month}月{found.usage[0].date.day}日",
                       as_of=local(found.usage[0].as_of) if found.usage[0].as_of else "采集数据")  # fmt: skip
 
-    async def _file(self, asked: Question, area: Area) -> None:
+    async def _file(self, asked: Question, area: Area, outage: Outage | None = None) -> None:
+        """Report the fault once; a report within a known `outage` joins it."""
         number = await self._watch.report(asked.conversation, area, asked.account_no, asked.text)
         found = next((one for one in await self._systems.areas(area.name) if one.area_id == area.area_id), None)
         place = Place(found.name, found.transformer, found.feeder) if found is not None else None
+        within = f"（已登记的停电{outage.outage_id}）" if outage is not None else ""
         await self._queue.file(
-            asked.conversation, asked.seq, f"{area.name}停电了，报修编号{number}", asked.account_no, place
+            asked.conversation, asked.seq, f"{area.name}停电了{within}，报修编号{number}", asked.account_no, place
         )
-        asked.say("say_fault_reported", report_no=number, area=area.name)
+        asked.say("say_fault_joined" if outage is not None else "say_fault_reported", report_no=number, area=area.name)
         asked.card("outage", area.name, [("报修单号", number), ("地点", area.name)], self._clock())
 
     async def _own_area(self, account_no: str | None, area: Area) -> bool:
@@ -183,9 +196,7 @@ class ActionOutage(Action):
         current = next((o for o in outages if o.starts_at <= now and o.restored_at is None), None)
         restored = next((o for o in outages if o.restored_at is not None), None)
         if current is not None:
-            self._say(asked, area.name, current)
-            await self._watch.follow(asked.conversation, area, current)
-            asked.say("say_will_tell")
+            await self._tell(asked, area, current)
             return
         if (mine := await self._watch.reported(asked.conversation, area.area_id)) is not None:
             asked.say("say_already_reported", [URGE], report_no=mine.report_no or "")

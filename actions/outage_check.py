@@ -37,9 +37,10 @@ class Findings:
     def cause(self, now: datetime, many: bool | None) -> str:
         """The one conclusion: outage, arrears, prepaid, many, breaker, or unknown when outages could not be checked.
 
-        Arrears come from the verified holder's own account only.
+        `many` is False when the neighbours have power: an outage of the area is not the cause then. Arrears come from
+        the verified holder's own account only.
         """
-        if self.current(now) is not None:
+        if self.current(now) is not None and many is not False:
             return "outage"
         if not many and self.account is not None:
             if cut_for_money(self.account):

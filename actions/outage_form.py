@@ -13,6 +13,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.forms import FormValidationAction
 
 from actions.areas import core
+from actions.follow import MANY, ONE, REPORT, how_long_of, last_action, scope
 from actions.interruption import LEFT, STOPPED, missed, resumes
 from actions.outage_check import cut_for_money, within
 from actions.outage_watch import OutageWatch
@@ -26,24 +27,14 @@ TOPICS = frozenset(
 VALUES = frozenset("inform nlu_fallback out_of_scope deny".split())
 LOOKING_FOR = 0.9
 MOST_CHOICES = 5
-ONE, MANY = "one", "many"
-ONE_HOME = re.compile(
-    r"(就|只|只有|只是|单单?|光|仅)(是|有)?(我|咱|俺)(们|屋|自己)?(这|那)?(一)?(个)?(家|户|屋)|单户|一户|"
-    r"(邻居|隔壁|别人|别家|别户|人家|对门|楼上|楼下).{0,6}(都|还|也)?(有电|正常|没停|亮)"
-)
-MANY_HOMES = re.compile(
-    r"(整|全|好几?|几|多|半)(个)?(栋|幢|楼|小区|村|条街|片|单元|镇|户|家)|大面积|附近都|周围都|大家|左邻右舍|"
-    r"(邻居|隔壁|楼上|楼下|别人|对门).{0,6}(也|都)?(停|没电|黑|冇电|没得电)|都(停|没电|黑|没得电)|一(大)?片"
-)
 OWN_HOME = re.compile(r"我(们)?(自己)?(家|屋)|[俺咱]们?家|屋头|屋企")
 CORRECTION = re.compile(r"^(不对|不是|错了|说错|打错|应该是|更正)")
 
 
-def scope(text: str) -> str | None:
-    """Whether a message says that one home is out or many; None if it does not say."""
-    if ONE_HOME.search(text):
-        return ONE
-    return MANY if MANY_HOMES.search(text) else None
+def insists(tracker: Tracker) -> bool:
+    """Whether the customer wants the report filed after what they were told: a button, 「报修吧」, or urging."""
+    answered = last_action(tracker) == "action_outage" and REPORT.search(said(tracker)) is not None
+    return entity(tracker, "confirmed") is not None or intent(tracker) == "urge_ticket" or answered
 
 
 class ValidateOutageForm(FormValidationAction):
@@ -73,6 +64,8 @@ class ValidateOutageForm(FormValidationAction):
             about if about in TOPICS and (not asked or about != "report_outage") else tracker.get_slot("topic") or about
         )
         events: Events = [SlotSet("topic", topic)]
+        if not asked and how_long_of(tracker) is not None:
+            return [SlotSet("topic", LEFT), SlotSet("area", None), SlotSet("requested_slot", None)]
         if not asked:
             events.append(SlotSet("misses", None))
             if not text.startswith("/"):
@@ -120,7 +113,7 @@ class ValidateOutageForm(FormValidationAction):
     ) -> Events:
         """The area is known; a report asks how many are out, unless an outage or a report is known already."""
         found = _found(f"{area.area_id}|{area.name}", extent)
-        if topic != "report_outage" or extent is not None:
+        if topic != "report_outage" or extent is not None or insists(tracker):
             return found
         if await self._watch.reported(conversation(tracker), area.area_id) is not None:
             return found

@@ -19,15 +19,16 @@ from actions.account_form import ValidateAccountForm
 from actions.alerts import Alerts
 from actions.billing import BillingAnswers
 from actions.complaint import ActionComplaint, ActionRate, ActionTicketStatus, ActionUrge, ValidateComplaintForm
+from actions.follow import subjects
 from actions.handoff import ActionFallback, ActionHandoff
 from actions.outage import ActionOutage
 from actions.outage_form import ValidateOutageForm
 from actions.outage_watch import OutageWatch
 from actions.payments import PaymentAnswers
 from actions.sentences import Sentences
-from actions.service import ActionChargingStations, ActionHalls, ActionRule
+from actions.service import ActionChargingStations, ActionHalls, ActionHowLong, ActionRule
 from actions.smalltalk import ActionReply
-from actions.speech import Clock, subjects
+from actions.speech import Clock
 from actions.systems import Systems
 from actions.usage import UsageAnswers
 from actions.verification import Verification
@@ -70,6 +71,7 @@ def all_actions(
         ActionUrge(queue, watch, verification),
         ActionRate(queue),
         ActionRule(),
+        ActionHowLong(),
         ActionHalls(systems, verification),
         ActionChargingStations(systems, verification),
         ActionHandoff(),

@@ -6,8 +6,10 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from rasa_sdk import Action, Tracker
+from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
+from actions.follow import SERVED, how_long_of
 from actions.places import coordinates, nearest
 from actions.policy import facts
 from actions.question import Question
@@ -27,7 +29,26 @@ class ActionRule(Action):
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
         """What to bring, where, how long."""
+        if how_long_of(tracker) is not None:
+            return [FollowupAction("action_how_long")]
         dispatcher.utter_message(response=f"say_{intent(tracker)}", **facts())
+        return [SlotSet("spoken_of", intent(tracker))]
+
+
+class ActionHowLong(Action):
+    """「要多久」 after a service or a ticket was spoken of."""
+
+    def name(self) -> str:
+        """Rasa's name of the action."""
+        return "action_how_long"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
+        """The promised time of the service; of a ticket where it stands."""
+        subject = how_long_of(tracker)
+        if subject not in SERVED:
+            return [FollowupAction("action_ticket_status")]
+        response = "say_reconnect_rule" if subject == "request_reconnect" else f"say_how_long_{subject}"
+        dispatcher.utter_message(response=response, **facts())
         return []
 
 

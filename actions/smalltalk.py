@@ -8,14 +8,17 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.complaint import UNSOLVED
+from actions.complaint import UNSOLVED, noted
+from actions.follow import asked_again, follow, how_long_of, last_action, last_said, outage_goes_on
 from actions.outage import answer_awaited
 from actions.outage_watch import OutageWatch
-from actions.speech import Events, asked_again, conversation, entity, follow, last_action, message_seq, said
+from actions.speech import Events, conversation, entity, message_seq, said
 from actions.verification import Verification
+from bot import safety
 from triage.queue import TicketQueue
 
 NEARBY = frozenset(("action_halls", "action_charging_stations"))
+TRIPPED = frozenset(("utter_ask_trip_help", "say_trip_goes_on"))
 
 
 class ActionReply(Action):
@@ -54,7 +57,15 @@ class ActionReply(Action):
             return [SlotSet("topic", about), *follow(dispatcher, tracker, self._subjects, about)]
         if self._about in ("inform", "deny") and (again := asked_again(tracker)):
             return again
-        if self._about == "inform" and (before := last_action(tracker)) in NEARBY and entity(tracker, "area"):
+        if how_long_of(tracker) is not None:
+            return [FollowupAction("action_how_long")]
+        if going_on := outage_goes_on(tracker):
+            return going_on
+        if self._about == "inform" and await noted(dispatcher, tracker, self._queue):
+            return []
+        before = last_action(tracker)
+        if self._about == "inform" and before in NEARBY and entity(tracker, "area"):
             return [FollowupAction(before)]  # 「告诉我您在哪个小区」 was answered
-        dispatcher.utter_message(response=f"say_{self._about}")
+        tripped = ("没" in text or safety.denied(text)) and last_said(tracker) in TRIPPED
+        dispatcher.utter_message(response="say_trip_goes_on" if tripped else f"say_{self._about}")
         return []

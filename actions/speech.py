@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import yaml
 from rasa_sdk import Tracker
-from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.numbers import account_no
 from actions.systems import SystemUnavailable
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -74,39 +70,3 @@ def card(kind: str, title: str, rows: Iterable[tuple[str, str]], as_of: datetime
 def say_unavailable(dispatcher: CollectingDispatcher, failure: SystemUnavailable) -> None:
     """Which information could not be got; never a figure."""
     dispatcher.utter_message(response="say_system_unavailable", system=failure.system)
-
-
-def subjects(rules: Path) -> dict[str, str]:
-    """Which action each intent leads to, from the rules' folder: what a form goes on to when it is left."""
-    found: dict[str, str] = {}
-    for file in sorted(rules.glob("*.yml")):
-        for rule in yaml.safe_load(file.read_text(encoding="utf-8"))["rules"]:
-            steps = rule["steps"]
-            if "intent" in steps[0] and len(steps) > 1:
-                found[steps[0]["intent"]] = steps[1]["action"]
-    return found
-
-
-def asked_again(tracker: Tracker) -> Events:
-    """The question last answered from an account, for another account or month that is only named; [] if neither."""
-    last, text = tracker.get_slot("last_topic"), said(tracker)
-    if not last or (account_no(text) is None and entity(tracker, "month") is None):
-        return []
-    return [SlotSet("topic", last), FollowupAction("account_form")]
-
-
-def last_action(tracker: Tracker) -> str | None:
-    """The action that answered the turn before this one."""
-    names = (event["name"] for event in reversed(tracker.events) if event.get("event") == "action")
-    return next((str(name) for name in names if name not in ("action_listen", "action_extract_slots")), None)
-
-
-def follow(
-    dispatcher: CollectingDispatcher, tracker: Tracker, subjects: Mapping[str, str], about: str | None = None
-) -> Events:
-    """Go where the latest intent (or `about`) leads; an unknown one leads nowhere."""
-    action = subjects.get(about or intent(tracker))
-    if action is not None and action.startswith("utter_"):
-        dispatcher.utter_message(response=action)
-        return []
-    return [FollowupAction(action)] if action else []

@@ -143,6 +143,11 @@ def remind(text: str, turn: Turn) -> Turn:
     return replace(turn, replies=(*turn.replies, Outbound(hazard.reminder)))
 
 
+def denied(text: str) -> bool:
+    """Whether every hazard the words name is denied, past, imagined or an idiom, and there is one."""
+    return _told(text) is DENIED
+
+
 class _Denied:
     """A hazard is named, and every time denied, past, imagined or an idiom."""
 

@@ -190,6 +190,17 @@ class Intake:
             self._history.record(session, row, "reopened", "customer", {"reason": text, "seq": seq})
             return Opened(row.number, await self._timing.told(session, row))
 
+    async def add(self, conversation: int, seq: int, text: str) -> Opened | None:
+        """More about the contact's newest open ticket: its text grows, once per message; None when there is none."""
+        async with self._database.write() as session:
+            row = await self._history.newest(session, conversation, OPEN)
+            if row is None:
+                return None
+            if text not in row.text:
+                row.text = f"{row.text}\n{text}"
+                await self.arrived(session, conversation, seq)
+            return Opened(row.number, await self._timing.told(session, row))
+
     async def rate(self, conversation: int, score: int, text: str) -> str | None:
         """评价 1 to 5 for the contact's newest ticket; its number, or None when there is no ticket."""
         async with self._database.write() as session:

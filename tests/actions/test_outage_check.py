@@ -10,8 +10,8 @@ from decimal import Decimal
 
 import pytest
 
+from actions.follow import scope
 from actions.outage_check import Findings, within
-from actions.outage_form import scope
 from actions.systems import Account, Outage, SystemUnavailable
 
 NOW = datetime(2026, 11, 24, 4, 30, tzinfo=UTC)
@@ -24,7 +24,9 @@ EMPTY = replace(ACCOUNT, kind="prepaid", balance=Decimal("-1.00"))
 @pytest.mark.parametrize(
     ("outages", "account", "many", "unchecked", "cause"),
     [
-        ([FAULT], CUT, False, (), "outage"),
+        ([FAULT], CUT, None, (), "outage"),
+        ([FAULT], CUT, False, (), "arrears"),
+        ([FAULT], None, False, (), "breaker"),
         ([replace(FAULT, restored_at=NOW)], CUT, False, (), "arrears"),
         ([], CUT, None, (), "arrears"),
         ([], CUT, True, (), "many"),

@@ -95,3 +95,17 @@ def test_the_same_matter_while_it_is_open_is_added_and_urged(database_url: Url) 
         assert [event.kind for event in events] == ["opened", "repeated", "urged"]
 
     run(database_url(), scene)
+
+
+def test_what_is_told_later_goes_with_the_open_ticket_once_and_urges_nothing(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        number = await stage.file("a", "P4 电费不对")
+        for _ in range(2):
+            added = await stage.queue.add(1, 2, "翠湖小区")
+            assert added is not None and added.number == number
+        row, events = await stage.board.ticket(1)
+        assert (row.text, row.urged) == ("P4 电费不对\n翠湖小区", 0)
+        assert [event.kind for event in events] == ["opened", "customer_message"]
+        assert await stage.queue.add(2, 1, "翠湖小区") is None
+
+    run(database_url(), scene)

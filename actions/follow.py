@@ -1,0 +1,113 @@
+"""Where a message leads that no form waits for, by what was spoken of before it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from itertools import dropwhile
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rasa_sdk import Tracker
+from rasa_sdk.events import FollowupAction, SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.numbers import account_no
+from actions.speech import Events, entity, intent, said
+
+# what takes days: services by their rule, and what is filed for a person
+SERVED = frozenset(
+    "apply_new_service apply_capacity_change transfer_account apply_pv apply_ev_charger request_reconnect".split()
+)
+FILED = frozenset(
+    "file_complaint report_meter_problem report_frequent_outage report_voltage_problem ask_damage_compensation "
+    "report_safety_hazard make_suggestion give_praise".split()
+)
+TIMED = SERVED | FILED | {"query_ticket", "payment_not_credited", "request_refund"}
+HOW_LONG = re.compile(
+    "多久|多长时间|好久|[几多]天|多少天|几个?(?:工作日|小时|钟头|月)|多少个?(?:工作日|小时)|(?:什么|啥子?)时候|几时|何时|几耐|几多日|哪天"
+)
+NAMED = re.compile("[来停断没]了?电|恢复|亮|抢修|修好|新装|[装分]表|开户|[增减]容|暂停|过户|更名|光伏|充电桩")
+BARE = 14
+ONE, MANY = "one", "many"
+ONE_HOME = re.compile(
+    r"(就|只|只有|只是|单单?|光|仅)(是|有)?(我|咱|俺)(们|屋|自己)?(这|那)?(一)?(个)?(家|户|屋)|单户|一户|"
+    r"(邻居|隔壁|别人|别家|别户|人家|对门|楼上|楼下).{0,6}(都|还|也)?(有电|正常|没停|亮)"
+)
+MANY_HOMES = re.compile(
+    r"(整|全|好几?|几|多|半)(个)?(栋|幢|楼|小区|村|条街|片|单元|镇|户|家)|大面积|附近都|周围都|大家|左邻右舍|"
+    r"(邻居|隔壁|楼上|楼下|别人|对门).{0,6}(也|都)?(停|没电|黑|冇电|没得电)|都(停|没电|黑|没得电)|一(大)?片"
+)
+REPORT = re.compile(
+    "报个?修|报个障|派(个)?(人|师傅|工)|来人|叫(个)?(人|师傅)来|(开关|空开|闸刀?|漏保).{0,6}(正常|好的|没跳|没问题|没得问题)"
+    "|没跳|都正常|(还|仍|依)(是|然|旧).{0,3}(没|冇|莫)|试过|看过"
+)
+
+
+def subjects(rules: Path) -> dict[str, str]:
+    """Which action each intent leads to, from the rules' folder: what a form goes on to when it is left."""
+    found: dict[str, str] = {}
+    for file in sorted(rules.glob("*.yml")):
+        for rule in yaml.safe_load(file.read_text(encoding="utf-8"))["rules"]:
+            steps = rule["steps"]
+            if "intent" in steps[0] and len(steps) > 1:
+                found[steps[0]["intent"]] = steps[1]["action"]
+    return found
+
+
+def asked_again(tracker: Tracker) -> Events:
+    """The question last answered from an account, for another account or month that is only named; [] if neither."""
+    last, text = tracker.get_slot("last_topic"), said(tracker)
+    if not last or (account_no(text) is None and entity(tracker, "month") is None):
+        return []
+    return [SlotSet("topic", last), FollowupAction("account_form")]
+
+
+def scope(text: str) -> str | None:
+    """Whether a message says that one home is out or many; None if it does not say."""
+    if ONE_HOME.search(text):
+        return ONE
+    return MANY if MANY_HOMES.search(text) else None
+
+
+def how_long_of(tracker: Tracker) -> str | None:
+    """What a bare 「要多久」 asks about: the service or ticket last spoken of; None for any other message."""
+    subject, text = tracker.get_slot("spoken_of"), said(tracker)
+    bare = len(text) <= BARE and HOW_LONG.search(text) and not NAMED.search(text)
+    return str(subject) if bare and subject in TIMED else None
+
+
+def outage_goes_on(tracker: Tracker) -> Events:
+    """The outage just spoken of, when the message tells more of it: who is out, or that it is to be reported."""
+    if last_action(tracker) != "action_outage" or not (scope(said(tracker)) or REPORT.search(said(tracker))):
+        return []
+    return [SlotSet("topic", "report_outage"), FollowupAction("outage_form")]
+
+
+def last_action(tracker: Tracker) -> str | None:
+    """The action that answered the turn before this one."""
+    names = (event["name"] for event in _before(tracker) if event.get("event") == "action")
+    return next((str(name) for name in names if name not in ("action_listen", "action_extract_slots")), None)
+
+
+def last_said(tracker: Tracker) -> str | None:
+    """The last response of the domain before the customer's message."""
+    said = ((event.get("metadata") or {}).get("utter_action") for event in _before(tracker))
+    return next((str(response) for response in said if response), None)
+
+
+def _before(tracker: Tracker) -> Iterator[dict[str, Any]]:
+    """The events before the customer's message, the newest first."""
+    return dropwhile(lambda event: event.get("event") != "user", reversed(tracker.events))
+
+
+def follow(
+    dispatcher: CollectingDispatcher, tracker: Tracker, subjects: Mapping[str, str], about: str | None = None
+) -> Events:
+    """Go where the latest intent (or `about`) leads; an unknown one leads nowhere."""
+    action = subjects.get(about or intent(tracker)) if about or how_long_of(tracker) is None else "action_how_long"
+    if action is not None and action.startswith("utter_"):
+        dispatcher.utter_message(response=action)
+        return []
+    return [FollowupAction(action)] if action else []
