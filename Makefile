@@ -23,8 +23,8 @@ run: ready  ## set up what is missing and start the product
 test: ready  ## run every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-fast: .venv/.installed  ## run the tests that need neither Rasa nor a browser nor much time
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not rasa and not browser and not slow"
+fast: .venv/.installed  ## run the tests that need neither Rasa, PostgreSQL, a browser nor much time
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not rasa and not browser and not postgresql and not slow"
 
 check: .venv/.installed  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import create_engine, make_url
 
 from bot import dialogue_model
-from tests import postgres
+from tests import databases, postgres
 from tests.product import Product
 from triage import training
 
@@ -30,9 +30,11 @@ settings.load_profile("laws")
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[Callable[[], str]]:
-    """Makes an empty PostgreSQL database and returns its URL."""
+    """Makes a PostgreSQL database of the newest schema and returns its URL."""
     if given := os.environ.get("TEST_DATABASE_URL"):
-        yield lambda: _create(given)
+        template = _create(given)
+        databases.migrate(template)
+        yield lambda: _create(given, make_url(template).database)
         return
     bin = postgres.binaries()
     if bin is None:
@@ -40,28 +42,29 @@ def postgres_url() -> Iterator[Callable[[], str]]:
             pytest.fail("PostgreSQL is not installed: apt-get install postgresql, or set TEST_DATABASE_URL")
         pytest.skip("PostgreSQL is not installed (Debian: postgresql) and TEST_DATABASE_URL is not set")
     server = postgres.Server(bin)
-    yield lambda: server.url(f"test{next(_numbers)}")
+    databases.migrate(server.url("template"))
+    yield lambda: server.url(f"test{next(_numbers)}", "template")
     server.stop()
 
 
-def _create(given: str) -> str:
+def _create(given: str, template: str | None = None) -> str:
     url = make_url(given).set(drivername="postgresql+psycopg")
     name = f"dianqiao_test_{os.getpid()}_{next(_numbers)}"
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
+        connection.exec_driver_sql(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else ""))
     engine.dispose()
     return url.set(database=name).render_as_string(hide_password=False)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
-    """Makes an empty database of either kind and returns its URL."""
+    """Makes a database of the newest schema, of either kind, and returns its URL."""
     if request.param == "postgresql":
         url: Callable[[], str] = request.getfixturevalue("postgres_url")
         return url
     numbers = count(1)
-    return lambda: f"sqlite+aiosqlite:///{tmp_path / f'bridge{next(numbers)}.db'}"
+    return lambda: databases.sqlite(tmp_path, f"bridge{next(numbers)}")
 
 
 @pytest.fixture(scope="module")

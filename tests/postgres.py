@@ -20,7 +20,7 @@ def binaries() -> Path | None:
 
 
 class Server:
-    """Listens on a socket in its own folder only; `url(name)` creates an empty database."""
+    """Listens on a socket in its own folder only; `url(name)` creates a database."""
 
     def __init__(self, bin: Path) -> None:
         self._bin = bin
@@ -35,8 +35,9 @@ class Server:
         options = f"-k {self._folder} -c listen_addresses='' -c fsync=off -c max_connections=200"
         self._run("pg_ctl", "-D", data, "-w", "-l", str(self._folder / "log"), "-o", options, "start")
 
-    def url(self, name: str) -> str:
-        self._run("createdb", "-h", str(self._folder), "-U", "postgres", name)
+    def url(self, name: str, template: str = "template0") -> str:
+        """Create it as a copy of `template`; without one it is empty."""
+        self._run("createdb", "-h", str(self._folder), "-U", "postgres", "-T", template, name)
         return f"postgresql+psycopg://postgres@/{name}?host={self._folder}"
 
     def stop(self) -> None:

@@ -11,6 +11,7 @@ from bot import transcript
 from bot.conversation import BACK, BOT_UNAVAILABLE, NO_WORDS, Contact, Conversations, WrongOwner
 from bot.database import Database
 from bot.message import Attachment, Inbound, Owner, Receipt, Speaker
+from tests import databases
 from tests.fakes import RememberingDesk, ScriptedDialogue
 
 Url = Callable[[], str]
@@ -215,7 +216,7 @@ def test_an_offered_choice_may_be_said_in_words(tmp_path: Path, words: str, payl
         await stage.say(words)
         assert stage.dialogue.payloads[-1] == payload
 
-    run(f"sqlite+aiosqlite:///{tmp_path / 'choice.db'}", scene)
+    run(databases.sqlite(tmp_path), scene)
 
 
 @given(st.sampled_from(["还是合不上，报修", "还是合不上", "报修", "报修吧", "报修。"]))

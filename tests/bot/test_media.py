@@ -15,6 +15,7 @@ from bot.database import Database
 from bot.files import LARGEST, Files
 from bot.media import LEASE, LONGEST_WAIT, MAX_TRIES, NOT_GIVEN, Media
 from bot.message import Attachment, Inbound, Message
+from tests import databases
 from tests.bot.test_files import photo, voice
 from tests.fakes import RememberingChannel, RememberingDesk, ScriptedDialogue
 
@@ -111,7 +112,7 @@ def test_what_cannot_be_kept_leaves_a_note_and_the_customer_is_told(
         assert await stage.media.look() == 0
         assert not list((tmp_path / "files").rglob("*.*"))
 
-    play(f"sqlite+aiosqlite:///{tmp_path / 'x.db'}", tmp_path, scene)
+    play(databases.sqlite(tmp_path), tmp_path, scene)
 
 
 def test_a_platform_that_fails_is_asked_again_and_then_given_up(tmp_path: Path) -> None:
@@ -131,7 +132,7 @@ def test_a_platform_that_fails_is_asked_again_and_then_given_up(tmp_path: Path) 
         assert NOT_GIVEN in await stage.last()
         assert await stage.media.look() == 0
 
-    play(f"sqlite+aiosqlite:///{tmp_path / 'x.db'}", tmp_path, scene)
+    play(databases.sqlite(tmp_path), tmp_path, scene)
 
 
 def test_two_processes_bring_it_once_and_a_killed_ones_is_brought_by_the_next(

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests import databases
+
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> Callable[[], str]:
-    return lambda: f"sqlite+aiosqlite:///{tmp_path / 'bridge.db'}"
+    return lambda: databases.sqlite(tmp_path)

@@ -22,6 +22,7 @@ from bot.channel import Throttled, Undeliverable
 from bot.database import MessageRow
 from bot.message import Delivery, Inbound, Speaker
 from channels.webchat.channel import Webchat
+from tests import databases
 from tests.channels.stage import INTERVAL, Bridge, TelegramStage, WeChatStage, served
 from tests.fakes import RememberingChannel
 from tests.product import free_port
@@ -307,7 +308,7 @@ def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with asyncio.Runner() as runner:
 
         async def begin() -> tuple[Door, AsyncExitStack]:
-            door, stack = DOORS[request.param](f"sqlite+aiosqlite:///{folder / 'bridge.db'}"), AsyncExitStack()
+            door, stack = DOORS[request.param](databases.sqlite(folder)), AsyncExitStack()
             await stack.enter_async_context(door.open())
             return door, stack
 

@@ -21,6 +21,7 @@ from bot.files import Files
 from bot.message import Button, Delivery, Message, Outbound, Speaker
 from channels import chart
 from channels.webchat import frames
+from tests import databases
 from tests.channels.stage import TelegramStage, WeChatStage, play
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -73,7 +74,7 @@ def _picture(url: str) -> str:
 
 @pytest.mark.parametrize("door", [WeChatStage, TelegramStage])
 def test_what_a_phone_shows(tmp_path: Path, door: Callable[[str], WeChatStage | TelegramStage]) -> None:
-    stage = door(f"sqlite+aiosqlite:///{tmp_path / 'x.db'}")
+    stage = door(databases.sqlite(tmp_path))
 
     async def scene() -> None:
         found: dict[str, list[dict[str, Any]]] = {}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bot.message import Button, Delivery, Outbound
 from channels import rendering
 from channels.telegram import BLOCKED, GROUP, NOT_THERE
+from tests import databases
 from tests.bot.test_files import photo, voice
 from tests.channels.stage import TelegramStage, play
 
@@ -250,7 +251,7 @@ def test_pieces_hold_all_of_the_text_within_4096_units(text: str) -> None:
 
 
 def test_the_last_of_several_parts_has_the_buttons(tmp_path: Any) -> None:
-    stage = TelegramStage(f"sqlite+aiosqlite:///{tmp_path / 'x.db'}")
+    stage = TelegramStage(databases.sqlite(tmp_path))
 
     async def scene() -> None:
         door = stage.bridge.channel

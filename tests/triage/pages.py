@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from models import ROOT
+from tests import databases
 from tests.product import PASSWORD
 from tests.triage.desk_server import DeskServer
 from triage.desk.auth import Role
@@ -24,7 +25,7 @@ def serving(
     folder: Path, browser: Browser, trainers: tuple[str, ...] = (), models: Path = ROOT, **folders: Path
 ) -> Iterator[DeskServer]:
     """A desk over a database in `folder`, with these trainers; the browser's pages are closed with it."""
-    server = DeskServer(f"sqlite+aiosqlite:///{folder / 'desk.db'}", models, **folders)
+    server = DeskServer(databases.sqlite(folder), models, **folders)
     for name in trainers:
         server.do(server.stage.users.add(name, PASSWORD, Role.TRAINER, None))
     try:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,13 @@ class Stage:
             self.search, self._records, self._brief,
             Files(Path("no-files"), "secret"), lambda: self.now, models, previews=previews(), **folders,
         )  # fmt: skip
-        self.app = FastAPI()
-        desk_routes(self.app, self.desk)
+
+    @cached_property
+    def app(self) -> FastAPI:
+        """The desk's routes; they take longer to make than most tests that need none."""
+        made = FastAPI()
+        desk_routes(made, self.desk)
+        return made
 
     def strict(self, first_response: timedelta) -> None:
         """The policy file was edited: P2 is answered sooner; the service starts anew over the same database."""

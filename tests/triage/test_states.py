@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from tests import databases
 from tests.triage.stage import Stage
 from triage.clock import ClockRow
 from triage.order import total
@@ -28,7 +29,7 @@ class TicketLife(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.loop = asyncio.new_event_loop()
-        self.stage = Stage(f"sqlite+aiosqlite:///{Path(self.folder.name) / 'walk.db'}")
+        self.stage = Stage(databases.sqlite(Path(self.folder.name)))
         self.numbers = itertools.count()
         self.do(self.stage.database.migrate())
         self.do(self.stage.hand_off("a", "P3 电费不对"))

@@ -21,6 +21,7 @@ from bot.database import Database
 from bot.files import Files
 from bot.message import Outbound, Turn
 from channels.webchat.channel import Webchat
+from tests import databases
 from tests.fakes import RememberingDesk, ScriptedDialogue
 from tests.product import free_port
 
@@ -94,7 +95,7 @@ class Stage:
     def __init__(self, folder: Path, **options: Any) -> None:
         self.port = free_port()
         self.dialogue, self.desk, self.bell = ScriptedDialogue(), RememberingDesk(), Bell()
-        self.database = Database(f"sqlite+aiosqlite:///{folder / 'bridge.db'}")
+        self.database = Database(databases.sqlite(folder))
         self.conversations = Conversations(self.database, self.dialogue, self.desk, self.bell, patience=5)
         self.positions: dict[int, int] = {}
         self.files = Files(folder / "files", SECRET)

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from bot.database import MessageRow
 from bot.readings import ReadingRow, text_key
 from models import ROOT, Registry
+from tests import databases
 from tests.triage.stage import NOW, Stage, Url, WordClassifier, run
 from tests.triage.trainer.items import labels
 from tests.triage.trainer.traffic import Knowing, Said, Traffic, sentences
@@ -295,5 +296,5 @@ def test_nine_in_ten_seeded_errors_stand_in_the_first_rows(tmp_path: Path) -> No
             print(f"seed {seed}: {at_top} of {len(keys)} errors in the first {FIRST}, {took:.1f} s for {len(said)}")
             found, seeded = found + at_top, seeded + len(keys)
 
-        run(f"sqlite+aiosqlite:///{tmp_path / f'seeded{seed}.db'}", scene)
+        run(databases.sqlite(tmp_path, f'seeded{seed}'), scene)
     assert found / seeded >= 0.9, f"{found} of {seeded}"

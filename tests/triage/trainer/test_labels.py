@@ -18,6 +18,7 @@ from sqlalchemy import func, select
 from bot.database import Database
 from nlu_data import Utterance
 from nlu_data.checks import misaligned
+from tests import databases
 from tests.triage.stage import NOW, Stage, Url, run
 from tests.triage.trainer.items import QUERY, add, labels, text_for
 from triage.trainer.agreement import agreement, kappa
@@ -53,7 +54,7 @@ Play = Callable[[Callable[[Stage], Awaitable[None]]], None]
 @pytest.fixture
 def scenes(tmp_path: Path) -> Iterator[Play]:
     """Plays many scenes on one stage: a law is tried often, a database made once."""
-    stage = Stage(f"sqlite+aiosqlite:///{tmp_path / 'scenes.db'}")
+    stage = Stage(databases.sqlite(tmp_path))
     with asyncio.Runner() as runner:
         runner.run(stage.database.migrate())
         yield lambda scene: runner.run(_play(scene, stage))
@@ -284,7 +285,7 @@ asyncio.run(work())
 
 @pytest.mark.slow
 def test_a_kill_loses_no_saved_label(tmp_path: Path) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'killed.db'}"
+    url = databases.sqlite(tmp_path)
     process = subprocess.Popen([sys.executable, "-c", KILLED, url], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     said = [process.stdout.readline() for _ in range(60)]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import databases
 from tests.triage.stage import Stage, run
 from tests.triage.trainer.items import add, text_for
 
@@ -22,7 +23,7 @@ def line(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 def test_an_item_is_listed_labelled_and_refused(tmp_path: Path) -> None:
-    url, text = f"sqlite+aiosqlite:///{tmp_path / 'line.db'}", text_for(False)
+    url, text = databases.sqlite(tmp_path), text_for(False)
 
     async def scene(stage: Stage) -> None:
         await add(stage, text)
