@@ -27,6 +27,8 @@ from tests.channels.stage import INTERVAL, Bridge, TelegramStage, WeChatStage, s
 from tests.fakes import RememberingChannel
 from tests.product import free_port
 
+pytestmark = pytest.mark.slow
+
 SECRET = "a secret of the tests"
 
 

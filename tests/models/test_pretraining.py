@@ -34,6 +34,7 @@ def learn(training: Training, prepared: Path, steps: int | None = None) -> None:
     training.run("pairs", 600, 5e-4, islice(training.paired(PAIRS), steps))
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cut_off_goes_on_to_the_very_same_encoder(prepared: Path, tmp_path: Path) -> None:
     whole = fresh(prepared, tmp_path / "whole")
     learn(whole, prepared)
@@ -47,6 +48,7 @@ def test_a_run_that_was_cut_off_goes_on_to_the_very_same_encoder(prepared: Path,
         assert a.equal(b), name
 
 
+@pytest.mark.slow
 def test_it_learns_and_its_export_finds_the_paraphrase(prepared: Path, tmp_path: Path) -> None:
     training = fresh(prepared, tmp_path / "run")
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 KINDS = (("电费太高", "billing", "P3"), ("停电了", "outage", "P2"), ("电表坏", "metering", "P3"))
 ROWS = [

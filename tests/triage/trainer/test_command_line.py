@@ -17,6 +17,8 @@ from triage.audit import Audit
 from triage.trainer.__main__ import main
 from triage.trainer.promotion import Worse
 
+pytestmark = pytest.mark.slow
+
 
 def trainer(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "triage.trainer", *arguments]

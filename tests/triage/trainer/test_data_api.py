@@ -94,6 +94,7 @@ def test_an_import_is_previewed_and_then_written_whole(database_url: Url, tmp_pa
     play(database_url, tmp_path, scene)
 
 
+@pytest.mark.slow
 def test_complaints_leave_in_every_format_but_rasas(database_url: Url, tmp_path: Path) -> None:
     async def scene(stage: Stage, zhou: httpx.AsyncClient, root: Path) -> None:
         for name in exchange.FORMATS:
@@ -149,6 +150,7 @@ def test_a_word_can_be_added_and_removed(database_url: Url, tmp_path: Path) -> N
     play(database_url, tmp_path, scene)
 
 
+@pytest.mark.slow
 def test_rows_are_changed_relabelled_taken_out_and_put_back_where_they_were(database_url: Url, tmp_path: Path) -> None:
     async def scene(stage: Stage, zhou: httpx.AsyncClient, root: Path) -> None:
         files = [*sorted((root / "nlu" / "intents").iterdir()), *sorted((root / "nlu" / "complaints").iterdir())]

@@ -70,6 +70,7 @@ HANDOFF = "nlu_data/intents/handoff.yml"
 ROW = '{{"text": "{}", "category": "{}", "priority": "P3", "voice": "chat", "source": "t"}}\n'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "blocks", "place", "change"),
     [

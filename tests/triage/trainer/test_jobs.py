@@ -13,6 +13,8 @@ import pytest
 
 from triage.trainer.jobs import Busy, Job, Jobs, NoJob, State
 
+pytestmark = pytest.mark.slow
+
 PLAN = ("labels", "train-dialogue")
 COMMAND = (sys.executable, "-m", "tests.triage.trainer.slow_job")
 
