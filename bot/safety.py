@@ -23,7 +23,7 @@ WORDS = Path(__file__).with_name("safety.yml")
 WEIGHTS = Path(__file__).with_name("safety_weights.json")
 LONGEST_RUN = 4
 # chosen on new voices that were left out of training
-UNLIKELY, LIKELY, SURE, ALARMING = 0.08, 0.3, 0.4, 0.6
+UNLIKELY, LIKELY, SURE, ALARMING = 0.03, 0.3, 0.4, 0.6
 UNNAMED = "line"
 SHORT = 4
 TICKET_LINE = "我已为您发出特急工单，人工客服马上接手。请告诉我们：具体地址、有没有人受伤。"
