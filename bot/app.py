@@ -38,6 +38,7 @@ from bot.carry import Carrier
 from bot.channel import Channel
 from bot.conversation import Conversations, Dialogue, Shortcut
 from bot.database import Database
+from bot.dead_letters import DeadLetters
 from bot.dialogue import environment
 from bot.dialogue.responses import Responses
 from bot.files import Files
@@ -197,7 +198,7 @@ def build(bridge: Bridge) -> FastAPI:
     app.router.routes.extend(bridge.files.routes())
     app.router.routes.extend(action_routes(actions, actions_token(settings.secret_key)))
     desk_routes(app, bridge.desk)
-    app.include_router(delivery(bridge.desk, bridge.outbox))
+    app.include_router(delivery(bridge.desk, DeadLetters(bridge.database, bridge.bell)))
     app.router.routes.extend(_health(bridge))
     return app
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 Event = Mapping[str, Any]
@@ -51,3 +51,12 @@ class Bell:
                 self._listeners[topic].discard(queue)
                 if not self._listeners[topic]:
                     del self._listeners[topic]
+
+
+async def rung(rings: asyncio.Queue[Event], within: float) -> None:
+    """Wait for a ring, at most so many seconds; all that rang until then counts as one."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within):
+            await rings.get()
+    while not rings.empty():
+        rings.get_nowait()

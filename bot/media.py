@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, select, update
 
-from bot.bell import MEDIA, Bell, conversation_topic
+from bot.bell import MEDIA, Bell, conversation_topic, rung
 from bot.channel import Channel, Gone
 from bot.conversation import Conversations
 from bot.database import ContactRow, ConversationRow, Database, MessageRow
@@ -75,11 +75,7 @@ class Media:
                         continue
                 except Exception:
                     log.exception("media could not be looked for; trying again")
-                try:
-                    async with asyncio.timeout(LOOK_EVERY):
-                        await rings.get()
-                except TimeoutError:
-                    continue
+                await rung(rings, LOOK_EVERY)
 
     async def look(self) -> int:
         """Bring in what is due now, at most `AT_ONCE`; returns how many messages were due."""

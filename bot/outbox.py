@@ -14,7 +14,7 @@ from prometheus_client import Counter, Histogram
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.bell import Bell, conversation_topic
+from bot.bell import Bell, conversation_topic, rung
 from bot.breaker import Breaker
 from bot.channel import Channel, Throttled, Unconfirmed, Undeliverable
 from bot.database import ContactRow, ConversationRow, Database, MessageRow
@@ -54,19 +54,6 @@ class _Due:
     def outcome(self) -> str | None:
         """What is remembered of it once it is sent: whether a killed process was sending it before."""
         return AGAIN if self.error in (SENDING, AGAIN) else None
-
-
-@dataclass(frozen=True)
-class DeadLetter:
-    """A message that did not reach the customer, why, and since when."""
-
-    conversation: int
-    seq: int
-    channel: str
-    text: str
-    delivery: Delivery
-    reason: str
-    at: datetime
 
 
 class Outbox:
@@ -112,26 +99,20 @@ class Outbox:
         so that an orderly stop doubles nothing.
         """
         with self._bell.listen("outbox") as rings:
-            while True:
-                step = asyncio.create_task(self._step())
-                try:
-                    await asyncio.shield(step)
-                except asyncio.CancelledError:
-                    await asyncio.wait([step], timeout=STOP_WAIT)
-                    await self._finish()
-                    raise
-                except Exception:
-                    log.exception("the outbox could not read or mark its messages; trying again")
-                try:
-                    async with asyncio.timeout(LOOK_EVERY):
-                        await rings.get()
-                except TimeoutError:
-                    continue
-                except asyncio.CancelledError:
-                    await self._finish()
-                    raise
-                while not rings.empty():
-                    rings.get_nowait()
+            try:
+                while True:
+                    step = asyncio.create_task(self._step())
+                    try:
+                        await asyncio.shield(step)
+                    except asyncio.CancelledError:
+                        await asyncio.wait([step], timeout=STOP_WAIT)
+                        raise
+                    except Exception:
+                        log.exception("the outbox could not read or mark its messages; trying again")
+                    await rung(rings, LOOK_EVERY)
+            except asyncio.CancelledError:
+                await self._finish()
+                raise
 
     async def flush(self) -> int:
         """Send everything that is due now and return how many messages were sent."""
@@ -141,46 +122,6 @@ class Outbox:
             if not self._running:
                 return self._total - before
             await asyncio.wait(self._running)
-
-    async def dead_letters(self, limit: int = 200) -> list[DeadLetter]:
-        """What did not reach its customer, newest first."""
-        async with self._database.read() as session:
-            rows = await session.execute(
-                select(MessageRow, ContactRow.channel)
-                .join(ConversationRow, ConversationRow.id == MessageRow.conversation_id)
-                .join(ContactRow, ContactRow.id == ConversationRow.contact_id)
-                .where(MessageRow.delivery.in_((Delivery.FAILED, Delivery.EXPIRED)))
-                .order_by(MessageRow.id.desc())
-                .limit(limit)
-            )
-            return [
-                DeadLetter(
-                    row.conversation_id,
-                    row.seq,
-                    channel,
-                    row.text,
-                    Delivery(row.delivery),
-                    row.delivery_error or "",
-                    row.at,
-                )
-                for row, channel in rows
-            ]
-
-    async def retry(self, conversation: int, seq: int) -> bool:
-        """Queue a dead letter again; False when there is none of that number."""
-        async with self._database.write() as session:
-            found = await session.scalar(
-                update(MessageRow)
-                .where(
-                    MessageRow.conversation_id == conversation,
-                    MessageRow.seq == seq,
-                    MessageRow.delivery.in_((Delivery.FAILED, Delivery.EXPIRED)),
-                )
-                .values(delivery=Delivery.QUEUED, delivery_due=datetime.now(UTC), delivery_tries=0)
-                .returning(MessageRow.id)
-            )
-        self._bell.ring("outbox")
-        return found is not None
 
     async def _finish(self) -> None:
         if self._running:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.bell import DESK, QUEUE, Bell
+from bot.bell import DESK, QUEUE, Bell, rung
 from bot.database import Database, after_commit
 from triage import order
 from triage.assignment import Assignment
@@ -63,11 +62,7 @@ class Rounds:
                         await self._assignment.push()
                 except Exception:
                     log.exception("a round failed; the next one tries again")
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(max(0.0, last + LOOK_EVERY - loop.time())):
-                        await rings.get()
-                while not rings.empty():
-                    rings.get_nowait()
+                await rung(rings, max(0.0, last + LOOK_EVERY - loop.time()))
 
     async def once(self) -> None:
         """One round."""

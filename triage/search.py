@@ -15,7 +15,7 @@ from sqlalchemy import ForeignKey, Integer, Row, Select, column, func, literal_c
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bot.bell import QUEUE, Bell
+from bot.bell import QUEUE, Bell, rung
 from bot.database import Base, Database, MessageRow
 from models import encoder
 from triage.ticket import Status, TicketEventRow, TicketRow
@@ -81,14 +81,8 @@ class Search:
                         pass
                 except Exception:
                     log.exception("indexing failed; trying again")
-                try:
-                    async with asyncio.timeout(LOOK_EVERY):
-                        await rings.get()
-                except TimeoutError:
-                    continue
+                await rung(rings, LOOK_EVERY)
                 await asyncio.sleep(LOOK_EVERY / 4)
-                while not rings.empty():
-                    rings.get_nowait()
 
     async def index(self, reach: int = OVERLAP) -> int:
         """Index up to `BATCH` new messages and changed tickets; returns how many.

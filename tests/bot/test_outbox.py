@@ -10,6 +10,7 @@ from bot.bell import Bell
 from bot.channel import Throttled, Unconfirmed, Undeliverable
 from bot.conversation import Conversations
 from bot.database import Database, MessageRow
+from bot.dead_letters import DeadLetters
 from bot.message import Delivery, Message, Outbound
 from bot.outbox import AGAIN, MAX_TRIES, Outbox
 from tests.bot.test_conversation import said
@@ -23,7 +24,7 @@ class Stage:
         self.channel = RememberingChannel()
         self.conversations = Conversations(self.database, ScriptedDialogue(), RememberingDesk(), self.bell)
         self.seconds = 0.0
-        self.outbox = self.another()
+        self.outbox, self.letters = self.another(), DeadLetters(self.database, self.bell)
 
     def another(self) -> Outbox:
         return Outbox(self.database, [self.channel], self.bell, lambda: self.seconds)
@@ -186,13 +187,28 @@ def test_a_dead_letter_is_listed_and_can_be_retried(database_url: Callable[[], s
         stage.channel.failures = [Undeliverable("客户已停用")]
         await stage.say("一")
         await stage.outbox.flush()
-        (letter,) = await stage.outbox.dead_letters()
+        (letter,) = await stage.letters.page()
         assert (letter.conversation, letter.seq, letter.delivery, letter.reason) == (1, 2, "failed", "客户已停用")
-        assert not await stage.outbox.retry(1, 99)
-        assert await stage.outbox.retry(1, 2)
+        assert not await stage.letters.retry(1, 99)
+        assert await stage.letters.retry(1, 2)
         assert await stage.outbox.flush() == 1
-        assert await stage.outbox.dead_letters() == []
+        assert await stage.letters.page() == []
         assert (await stage.stored(2)).delivery is Delivery.SENT
+
+    run(database_url(), scene)
+
+
+def test_every_dead_letter_is_on_some_page(database_url: Callable[[], str]) -> None:
+    async def scene(stage: Stage) -> None:
+        for number in range(5):
+            stage.channel.failures = [Undeliverable("客户已停用")]
+            await stage.say(f"第{number}句", f"customer{number}")
+            await stage.outbox.flush()
+        found, before = [], None
+        while page := await stage.letters.page(before, limit=2):
+            found += [letter.text for letter in page]
+            before = page[-1].id
+        assert found == [f"您说的是：第{number}句" for number in (4, 3, 2, 1, 0)]
 
     run(database_url(), scene)
 
@@ -241,7 +257,7 @@ def test_a_message_that_waited_too_long_expires(database_url: Callable[[], str])
         async with stage.database.write() as session:
             await session.execute(update(MessageRow).values(at=datetime.now(UTC) - timedelta(hours=49)))
         assert await stage.outbox.flush() == 0
-        assert (await stage.outbox.dead_letters())[0].delivery is Delivery.EXPIRED
+        assert (await stage.letters.page())[0].delivery is Delivery.EXPIRED
 
     run(database_url(), scene)
 

@@ -19,6 +19,7 @@ from bot.carry import Carrier
 from bot.channel import Channel
 from bot.conversation import Conversations
 from bot.database import Database
+from bot.dead_letters import DeadLetters
 from bot.files import Files
 from bot.media import Media
 from bot.message import Attachment, Card, Outbound, Speaker, Turn
@@ -92,6 +93,7 @@ class Bridge:
         if passive is not None:
             shortcuts.insert(0, passive.shortcut)
         self.outbox = Outbox(self.database, [self.channel], self.bell, lease=timedelta(seconds=5))
+        self.letters = DeadLetters(self.database, self.bell)
         self.media = Media(self.database, [self.channel], self.files, self.conversations, self.bell)
         app = Starlette(routes=list(self.channel.routes(self.conversations.accept)))
         self._serving = served(app, self.port)

@@ -184,7 +184,7 @@ def test_blocked_is_told_and_the_reply_comes_when_they_are_back(sqlite_url: Url)
         stage.platform.faults.blocked = True
         stage.platform.say("a", "一")
         async with asyncio.timeout(10):
-            while not (letters := await stage.bridge.outbox.dead_letters()):
+            while not (letters := await stage.bridge.letters.page()):
                 await asyncio.sleep(0.02)
         assert letters[0].reason == BLOCKED
         stage.platform.faults.blocked = False

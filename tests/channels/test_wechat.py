@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.dead_letters import DeadLetter
 from bot.message import Delivery, Outbound
-from bot.outbox import DeadLetter
 from channels.wechat.channel import NO_MEDIA
 from channels.wechat.client import WeChatClient
 from channels.wechat.passive import LATER
@@ -154,7 +154,7 @@ def test_a_closed_window_is_told_and_the_reply_comes_when_the_customer_writes(sq
         letters: list[DeadLetter] = []
         async with asyncio.timeout(10):
             while not letters:
-                letters = await stage.bridge.outbox.dead_letters()
+                letters = await stage.bridge.letters.page()
                 await asyncio.sleep(0.05)
         assert letters[0].reason.startswith("客户超过48小时" if fault == "closed" else "微信限制条数")
         setattr(stage.platform.faults, fault, False)
