@@ -67,6 +67,8 @@ class ValidateAccountForm(FormValidationAction):
                 events.append(SlotSet("matter", text))
             if isinstance(limit, tuple):
                 events.append(SlotSet("threshold", f"{limit[0]}:{limit[1]}"))
+        elif not value and asked == "threshold" and CANCEL.search(text):
+            return [SlotSet("matter", text), SlotSet("threshold", None), SlotSet("requested_slot", None)]
         elif not value and resumes(dispatcher, tracker):
             return [*events, *self._ask(dispatcher, asked, topic, again=False)]
         elif not value and about not in VALUES:
@@ -89,7 +91,7 @@ class ValidateAccountForm(FormValidationAction):
             and not number
             and not entity(tracker, "confirmed")
             and not PERSONAL.search(text)
-            and not asked
+            and (not asked or about == topic)
         ):
             return [*events, SlotSet("requested_slot", None)]
         if (lock := await self._verification.locked(who)) is not None:
@@ -124,8 +126,8 @@ class ValidateAccountForm(FormValidationAction):
         """Verified: an alert still needs its threshold; everything else can be answered."""
         if topic == "set_usage_alert" and limit is None and not CANCEL.search(matter):
             return self._ask(dispatcher, "threshold", topic, again=False)
-        named = [SlotSet("threshold", f"{limit[0]}:{limit[1]}")] if isinstance(limit, tuple) else []
-        return [*named, SlotSet("requested_slot", None)]
+        named = f"{limit[0]}:{limit[1]}" if isinstance(limit, tuple) else None
+        return [SlotSet("threshold", named), SlotSet("requested_slot", None)]
 
     def _ask(
         self, dispatcher: CollectingDispatcher, slot: str, topic: str | None, again: bool, number: str | None = None

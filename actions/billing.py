@@ -55,9 +55,8 @@ class BillingAnswers:
     async def bill(self, asked: Question) -> None:
         """The month asked for, or the newest: total, state, lines and a chart of twelve months."""
         bills = await self._billing.bills(_account(asked), MONTHS_KEPT)
-        bill = _find(bills, asked.month)
+        bill = _meant(asked, bills)
         if bill is None:
-            _say_none(asked)
             return
         due = f"{bill.due_date.month}月{bill.due_date.day}日"
         state = "已缴清" if bill.paid else f"还没有缴，请在{due}前缴费"
@@ -118,9 +117,8 @@ class BillingAnswers:
     async def explain(self, asked: Question) -> None:
         """The change against last month and against the same month last year, each split exactly."""
         bills = await self._billing.bills(_account(asked), MONTHS_KEPT)
-        bill = _find(bills, asked.month)
+        bill = _meant(asked, bills)
         if bill is None:
-            _say_none(asked)
             return
         year, month = int(bill.month[:4]), int(bill.month[5:])
         before = f"{year}-{month - 1:02d}" if month > 1 else f"{year - 1}-12"
@@ -185,8 +183,14 @@ def _find(bills: Sequence[Bill], month: str | None) -> Bill | None:
     return next((bill for bill in bills if bill.month == month), None)
 
 
-def _say_none(asked: Question) -> None:
-    asked.say("say_no_bill", month=month_name(asked.month) if asked.month else "最近")
+def _meant(asked: Question, bills: Sequence[Bill]) -> Bill | None:
+    """The bill asked for; of a month that is not billed yet the newest, after saying so."""
+    bill = _find(bills, asked.month)
+    if bill is None:
+        asked.say("say_no_bill", month=month_name(asked.month) if asked.month else "最近")
+        if asked.month and bills and asked.month > bills[0].month:
+            return bills[0]
+    return bill
 
 
 def _lines(bill: Bill) -> list[str]:

@@ -11,7 +11,7 @@ from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.forms import FormValidationAction
 
-from actions.follow import follow, last_said, outage_goes_on
+from actions.follow import FILED, follow, how_long_of, last_said, outage_goes_on
 from actions.interruption import LEFT, STOPPED, missed, resumes
 from actions.numbers import ticket_no
 from actions.outage_watch import OutageWatch
@@ -43,6 +43,7 @@ BARE = re.compile(
     r"(一下|下|你们|个?(问题|情况|诉求|工单))*[吧啊呀了！!。.，,\s]*"
 )
 LEAST_MATTER = 4
+BARE_QUESTION = 10
 CORRECTION = re.compile(r"^(不对|错了|说错|打错|更正)")
 SCORES = {
     "非常满意": 5,
@@ -75,6 +76,8 @@ class ValidateComplaintForm(FormValidationAction):
                 return [SlotSet("matter", None), SlotSet("requested_slot", "matter")]
             if about in ELSEWHERE and not CORRECTION.match(text) or _another_question(tracker):
                 return [SlotSet("topic", LEFT), SlotSet("matter", None), SlotSet("requested_slot", None)]
+        elif about in FILED and how_long_of(tracker) in FILED:
+            return [SlotSet("topic", LEFT), SlotSet("requested_slot", None)]
         elif about == "report_safety_hazard" and safety.denied(text):
             return [SlotSet("topic", LEFT), SlotSet("requested_slot", None)]
         elif text.startswith("/") and tracker.get_slot("matter"):
@@ -118,8 +121,8 @@ class ActionComplaint(Action):
         done: Events = [SlotSet(slot, None) for slot in ("topic", "matter", "misses")]
         if topic == LEFT:
             # a hazard that is denied is nothing to report
-            about = "deny" if intent(tracker) == "report_safety_hazard" else None
-            return [*done, *follow(dispatcher, tracker, self._subjects, about)]
+            denied = intent(tracker) == "report_safety_hazard" and how_long_of(tracker) is None
+            return [*done, *follow(dispatcher, tracker, self._subjects, "deny" if denied else None)]
         if topic == STOPPED or not matter:
             return done
         who = conversation(tracker)
@@ -127,6 +130,8 @@ class ActionComplaint(Action):
         asked = Question(dispatcher, who, message_seq(tracker), topic, matter, account_no)
         if topic in ADVICE and not _advised(tracker):
             asked.say(ADVICE[topic])
+        if topic in ADVICE and topic == tracker.get_slot("spoken_of") and _short_question(matter):
+            return done  # about what was filed: the advice answers it
         if UNSOLVED.search(matter) and (again := await self._queue.reopen_newest(who, asked.seq, matter)) is not None:
             asked.say("say_reopened", number=again.number, promise=again.promise)
             return done
@@ -152,6 +157,12 @@ async def noted(dispatcher: CollectingDispatcher, tracker: Tracker, queue: Ticke
 
 TOOK_DOWN = frozenset("say_filed say_added say_noted say_thanks_filed say_tickets say_urged say_reopened".split())
 ASKS = re.compile("[?？吗嘛呢么咩]|怎么|咋|如何|为什么|为啥|多少|什么|哪|几|谁|查|想|要")
+
+
+def _short_question(text: str) -> bool:
+    return len(text) <= BARE_QUESTION and ASKS.search(text) is not None
+
+
 UNSOLVED = re.compile(
     r"(还|仍|又|依然|照样|根本)(是|然)?.{0,6}(没(有)?(电|来|好|解决|修|处理|到账|恢复|人)|不行|不亮|停电|坏|老样子|一样|跳闸)|没(有)?解决"
 )
@@ -227,7 +238,8 @@ class ActionUrge(Action):
         elif (again := await self._queue.reopen_newest(asked.conversation, asked.seq, asked.text)) is not None:
             asked.say("say_reopened", number=again.number, promise=again.promise)
         elif (report := await self._watch.last(asked.conversation)) is None:
-            asked.say("say_nothing_to_urge", [{"title": "登记诉求", "payload": "/file_complaint"}])
+            offers = {"登记诉求": "/file_complaint", "转人工": "/request_human"}
+            asked.say("say_nothing_to_urge", [{"title": name, "payload": leads} for name, leads in offers.items()])
         elif report.report_no is None:
             return [SlotSet("topic", "report_outage"), FollowupAction("outage_form")]
         else:

@@ -15,11 +15,12 @@ from rasa_sdk.forms import FormValidationAction
 from actions.areas import core
 from actions.follow import MANY, ONE, REPORT, how_long_of, last_action, scope
 from actions.interruption import LEFT, STOPPED, missed, resumes
+from actions.numbers import account_no, last_four
 from actions.outage_check import cut_for_money, within
 from actions.outage_watch import OutageWatch
-from actions.speech import Clock, Events, conversation, entity, intent, said, say_unavailable
-from actions.systems import Area, Systems, SystemUnavailable
-from actions.verification import Verification
+from actions.speech import Clock, Events, conversation, entity, intent, local, said, say_unavailable
+from actions.systems import Account, Area, Systems, SystemUnavailable
+from actions.verification import Locked, Refused, Verification, Verified
 
 TOPICS = frozenset(
     "query_restore_time query_planned_outage ask_outage_reason report_outage subscribe_outage_notice".split()
@@ -76,7 +77,9 @@ class ValidateOutageForm(FormValidationAction):
             events.append(SlotSet("matter", f"{tracker.get_slot('matter') or ''}，{text}".strip("，")))
             return [*events, *self._again(dispatcher, tracker, asked)]
         told = named is not None or extent is not None or about in TOPICS
-        if asked and not told and not corrected:
+        if asked == "area" and (number := account_no(text)) is not None:
+            return [*events, *await self._proven(dispatcher, tracker, topic, number)]
+        if asked and not told and (not corrected or about not in (*VALUES, "affirm")):
             if resumes(dispatcher, tracker):
                 return [*events, *self._again(dispatcher, tracker, asked)]
             if about not in VALUES - {"deny"}:
@@ -107,6 +110,32 @@ class ValidateOutageForm(FormValidationAction):
             unknown = named is not None or (asked is not None and about not in TOPICS)
             dispatcher.utter_message(response="say_area_unknown" if unknown else "say_which_area")
         return [*events, SlotSet("area", None), SlotSet("scope", extent), SlotSet("requested_slot", "area")]
+
+    async def _proven(self, dispatcher: CollectingDispatcher, tracker: Tracker, topic: str, number: str) -> Events:
+        """An account instead of a place: it tells the place once it is verified."""
+        who, ending, wait = conversation(tracker), last_four(said(tracker)), SlotSet("requested_slot", "area")
+        if ending is None:
+            dispatcher.utter_message(response="say_account_needs_ending")
+            return [SlotSet("area", None), wait]
+        try:
+            outcome = await self._verification.verify(who, number, ending)
+            account = await self._systems.account(number) if isinstance(outcome, Verified) else None
+            if account is not None:
+                return await self._known(dispatcher, tracker, topic, await self._area_of(account), None)
+        except SystemUnavailable as failure:
+            say_unavailable(dispatcher, failure)
+            return [SlotSet("topic", STOPPED), SlotSet("area", None), SlotSet("requested_slot", None)]
+        if isinstance(outcome, Locked):
+            dispatcher.utter_message(response="say_verification_locked", until=local(outcome.until))
+        elif isinstance(outcome, Refused):
+            dispatcher.utter_message(response="say_verification_failed", left=str(outcome.left))
+        dispatcher.utter_message(response="say_which_area")
+        return [SlotSet("area", None), wait]
+
+    async def _area_of(self, account: Account) -> Area:
+        """The account knows its area by id; its name is looked up by the address."""
+        found = await self._systems.areas(account.address)
+        return next((a for a in found if a.area_id == account.area_id), Area(account.area_id, account.address, "", ""))
 
     async def _known(
         self, dispatcher: CollectingDispatcher, tracker: Tracker, topic: str, area: Area, extent: str | None
@@ -173,11 +202,7 @@ class ValidateOutageForm(FormValidationAction):
             area_id, name = spoken_of.split("|", 1)
             return [Area(area_id, name, "", "")]
         account = await self._systems.account(account_no) if account_no else None
-        if account is None:
-            return []
-        # the account knows its area by id; its name is looked up by the address
-        found = await self._systems.areas(account.address)
-        return [a for a in found if a.area_id == account.area_id] or [Area(account.area_id, account.address, "", "")]
+        return [await self._area_of(account)] if account is not None else []
 
 
 def _found(area: str, extent: str | None) -> Events:

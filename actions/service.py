@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, TypeVar
 
 from rasa_sdk import Action, Tracker
 from rasa_sdk.events import FollowupAction, SlotSet
@@ -14,10 +14,11 @@ from actions.places import coordinates, nearest
 from actions.policy import facts
 from actions.question import Question
 from actions.speech import Events, conversation, entity, intent, local, message_seq, number, said, say_unavailable
-from actions.systems import Area, Point, Systems, SystemUnavailable
+from actions.systems import Area, ChargingStation, Hall, Point, Systems, SystemUnavailable
 from actions.verification import Verification
 
 MOST = 3
+S = TypeVar("S", Hall, ChargingStation)
 
 
 class ActionRule(Action):
@@ -97,7 +98,7 @@ class ActionHalls(Nearby):
         return "action_halls"
 
     async def _list(self, asked: Question, city: str, near: str, here: Point | None) -> None:
-        halls = nearest(await self._systems.halls(city, near), here)[:MOST]
+        halls = _named_first(nearest(await self._systems.halls(city, near), here), near)[:MOST]
         if not halls:
             asked.say("say_no_halls")
             return
@@ -118,7 +119,7 @@ class ActionChargingStations(Nearby):
         return "action_charging_stations"
 
     async def _list(self, asked: Question, city: str, near: str, here: Point | None) -> None:
-        stations = nearest(await self._systems.charging_stations(f"{city}{near}"), here)[:MOST]
+        stations = _named_first(nearest(await self._systems.charging_stations(f"{city}{near}"), here), near)[:MOST]
         if not stations:
             asked.say("say_no_charging_stations")
             return
@@ -132,6 +133,11 @@ class ActionChargingStations(Nearby):
         asked.card("station", "充电站", rows, as_of, source="服务网点系统")
         if here is None:
             asked.say("say_where_are_you")
+
+
+def _named_first(found: list[tuple[S, float | None]], near: str) -> list[tuple[S, float | None]]:
+    """Those whose address holds the named district or street come first, where nothing nearer is known."""
+    return sorted(found, key=lambda pair: pair[1] is None and near not in pair[0].address)
 
 
 def _away(km: float | None) -> str:

@@ -19,8 +19,9 @@ from bot.dialogue.components.text import Lexicon, place_words
 
 PLACES = ("area", "city")
 ROUNDS = 60
-COPIES = 5
+COPIES = 8
 MISTYPED = 0.5
+PLACELESS = 1
 _ENDS = frozenset(
     "区县旗市镇乡村寨街道路巷弄里胡同坊园苑庄城湾厦场楼栋幢座号期社组户屯营店铺塘桥口坝坪岭山湖河港岛洲墩圩集埠队室院"
     "沟坡滩垭峪堰堡窑冲畈垴坎塬台阁庭府轩门邸居牌庙寺"
@@ -42,6 +43,7 @@ _KINDS: tuple[str, ...] = (
     *("路", "街", "村", "镇", "小区", "花园", "苑", "街道", "新村", "家园", "巷", "乡", "公寓", "国际", "广场"),
     *("社区", "府", "湾", "大道", "小学", "中学", "医院", "菜市场", "工业园", "车站", "雅苑", "新城", "名邸", "里"),
     *("小区", "花园", "苑", "村", "路", "街", ""),
+    *("中心", "家属院", "宿舍", "山庄", "大院", "市场", "南站", "农场", "名都", "华庭", "大厦"),
     *"沟坡滩坝湾岭峪堰寨堡铺屯庄窑冲畈坎垭塘桥台阁庭轩门城坊居牌庙寺口店集营坪园",
 )
 
@@ -75,26 +77,26 @@ class Places:
         labels = self._tagger.tag(features(text, formed, self._lexicon))
         taken = {i for one in formed for i in range(one.start, one.end)}
         found = [one for one in spans(labels) if not taken.intersection(range(one.start, one.end))]
-        found = [_mended(text, one) if one.entity == "area" else one for one in found]
+        found = [_mended(text, one, taken) if one.entity == "area" else one for one in found]
         taken.update(i for one in found for i in range(one.start, one.end))
-        return [*found, *(one for one in self._named(text) if not taken.intersection(range(one.start, one.end)))]
+        return [*found, *(one for one in self._named(text, taken) if not taken.intersection(range(one.start, one.end)))]
 
-    def _named(self, text: str) -> Iterator[Found]:
+    def _named(self, text: str, taken: set[int]) -> Iterator[Found]:
         """Areas that end as areas do and begin where a word begins: what the model overlooks of names it never saw."""
         begins = {0, *accumulate(len(word) for word in self._lexicon.words(text))}
         for kind in _NAMED.finditer(text):
             starts = [at for at in range(max(0, kind.start() - 3), kind.start() - 1) if at in begins]
             whole = next((at for at in starts if _NAME.fullmatch(text, at, kind.start())), None)
             if whole is not None:
-                yield _mended(text, Found(whole, kind.end(), "area"))
+                yield _mended(text, Found(whole, kind.end(), "area"), taken)
 
 
-def _mended(text: str, one: Found) -> Found:
-    """The area with its house, entrance and room, without what only stands beside it."""
+def _mended(text: str, one: Found, taken: set[int]) -> Found:
+    """The area with its house, entrance and room that is not `taken`, without what only stands beside it."""
     end = one.end
     if beside := _BESIDE.search(text, one.start, end):
         end = beside.start()
-    elif house := _HOUSE.match(text, end):
+    elif (house := _HOUSE.match(text, end)) and not taken.intersection(range(end, house.end())):
         end = house.end()
     start = one.start + (text[one.start] in "喂在住离到" and end - one.start > 3)
     return Found(start, end, one.entity)
@@ -169,6 +171,8 @@ def varied(sentences: list[tuple[str, Sequence[Found]]], seed: int, lexicon: Lex
     for text, places in sentences:
         kept = sorted((one for one in places if one.entity in PLACES), key=lambda one: one.start)
         every.append((text, kept))
+        if not kept:  # what is no place is mistyped too
+            every.extend(_mistyped(dice, text, [], alike) for _ in range(PLACELESS))
         for _ in range(COPIES if kept else 0):
             changed, moved, position = "", list[Found](), 0
             for one in kept:
