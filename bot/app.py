@@ -138,12 +138,13 @@ def assemble(settings: Settings) -> Bridge:
         # a passive account with a secret may still bring in media
         secret = account.app_secret
         client = WeChatClient(account.app_id, secret, account.api_base) if secret else None
-        channels.append(WeChat(account, passive, client))
+        channels.append(WeChat(account, files, passive, client))
     if settings.telegram is not None:
         # aiogram takes 135 MB, so only who uses it pays for it
         from channels.telegram import Telegram
 
-        channels.append(Telegram(settings.telegram, settings.secret_key, conversations.edit, settings.public_url))
+        telegram = settings.telegram
+        channels.append(Telegram(telegram, settings.secret_key, conversations.edit, files, settings.public_url))
     assignment = Assignment(database, queue, now)
     desk = parts(
         database, bell, Users(database, settings.secret_key), taxonomy, queue, conversations, assignment,

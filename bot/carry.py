@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.database import ContactRow, ConversationRow, Database, MessageRow
-from bot.message import Button, Delivery, Outbound
+from bot.message import Attachment, Button, Delivery, Outbound
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,12 @@ class Carrier:
             riders = [
                 Rider(
                     reply.id,
-                    Outbound(reply.text, tuple(Button(**b) for b in reply.buttons), reply.card),
+                    Outbound(
+                        reply.text,
+                        tuple(Button(**b) for b in reply.buttons),
+                        reply.card,
+                        attachments=tuple(Attachment(**a) for a in reply.attachments),
+                    ),
                     questions.get(reply.answers or 0),
                     reply.delivery_parts,
                 )

@@ -18,7 +18,7 @@ from bot import backlog, readings, safety, transcript
 from bot.bell import Bell, conversation_topic
 from bot.channel import REPLY_QUOTAS, REPLY_WINDOWS
 from bot.database import ContactRow, ConversationRow, Database, MessageRow, after_commit
-from bot.message import Button, Delivery, Inbound, Message, Outbound, Owner, Receipt, Speaker, Turn
+from bot.message import Attachment, Button, Delivery, Inbound, Message, Outbound, Owner, Receipt, Speaker, Turn
 
 BOT_UNAVAILABLE = "抱歉，我现在暂时无法回答，已为您转接人工客服。紧急情况请拨打95598。"
 BACK = Outbound(
@@ -213,12 +213,14 @@ class Conversations:
         """Give the conversation to the waiting queue, as when an agent passes it on."""
         await self._set_owner(session, conversation, Owner.QUEUE)
 
-    async def reply(self, session: AsyncSession, conversation: int, text: str) -> int:
+    async def reply(
+        self, session: AsyncSession, conversation: int, text: str, attachments: Sequence[Attachment] = ()
+    ) -> int:
         """Store an agent's reply and return its seq; raises `WrongOwner` unless an agent owns the conversation."""
         row = await session.get_one(ConversationRow, conversation)
         if row.owner != Owner.AGENT:
             raise WrongOwner(f"conversation {conversation} is owned by {row.owner}: claim it first")
-        return await transcript.append(session, self._bell, conversation, Speaker.AGENT, text)
+        return await transcript.append(session, self._bell, conversation, Speaker.AGENT, text, attachments=attachments)
 
     async def hand_back(
         self, session: AsyncSession, conversation: int, line: str, summary: str = "", greeting: Outbound = BACK

@@ -1,4 +1,7 @@
-"""Files customers send: known by content, freed of metadata, kept under `var/`, shown by signed short-lived links."""
+"""Files that customers and agents send: known by content, freed of metadata, kept under `var/`.
+
+They are shown by signed links that soon end.
+"""
 
 from __future__ import annotations
 
@@ -76,6 +79,10 @@ class Files:
         ref = hashlib.sha256(key.encode()).hexdigest()[:40] + suffix
         await asyncio.to_thread(self._write, ref, fit.content)
         return Attachment(fit.kind, ref, _name(name, suffix), fit.mime, len(fit.content))
+
+    async def content(self, attachment: Attachment) -> bytes:
+        """What a file of ours holds; raises `FileNotFoundError`."""
+        return await asyncio.to_thread(self._path(attachment.ref).read_bytes)
 
     def shown(self, attachment: Attachment) -> dict[str, Any]:
         """An attachment for a page: its kind, name, size, and a link that lasts five minutes if the file is ours."""

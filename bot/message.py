@@ -118,12 +118,15 @@ class Outbound:
     - "ticket": number and promise, or the state of each ticket.
     - "payment": one order 缴费订单.
     - "hall", "station": one row for each place, nearest first.
+
+    `attachments` are pictures among our files; `text` then only stands for them where none can be shown.
     """
 
     text: str
     buttons: tuple[Button, ...] = ()
     card: Card | None = None
     key: str = ""
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True)

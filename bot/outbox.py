@@ -18,7 +18,7 @@ from bot.bell import Bell, conversation_topic, rung
 from bot.breaker import Breaker
 from bot.channel import Channel, Throttled, Unconfirmed, Undeliverable
 from bot.database import ContactRow, ConversationRow, Database, MessageRow
-from bot.message import Button, Delivery, Outbound
+from bot.message import Attachment, Button, Delivery, Outbound
 
 MAX_TRIES = 8
 FIRST_WAIT = 2.0
@@ -214,6 +214,7 @@ class Outbox:
                         tuple(Button(**b) for b in row.buttons),
                         row.card,
                         f"{row.conversation_id}-{row.seq}",
+                        tuple(Attachment(**a) for a in row.attachments),
                     ),
                     row.delivery_tries,
                     row.delivery_parts,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from bot.files import Files
 from bot.message import Card, Outbound
+from channels import chart as drawing
 
 CHOOSE = "回复数字选择。"
+NO_PICTURES = "（这里收不到图片，需要的话请告诉我们，我们用文字说明。）"
 WECHAT_BYTES, TELEGRAM_UNITS = 2048, 4096
 SENTENCE_ENDS = "\n。！？；!?;"
 PAUSES = "，、, "
@@ -14,10 +17,25 @@ PAUSES = "，、, "
 
 def as_text(message: Outbound) -> str:
     """The text with its buttons as a numbered list; a typed number answers it (see `bot.transcript`)."""
+    if message.attachments:
+        return message.text + NO_PICTURES
     if not message.buttons:
         return message.text
     lines = "\n".join(f"{number}. {button.title}" for number, button in enumerate(message.buttons, 1))
     return f"{message.text}\n{lines}\n{CHOOSE}"
+
+
+def pictures(message: Outbound) -> list[Outbound]:
+    """What of a message is shown as a picture, each a part of its own: attachments, a bill's chart."""
+    shown = [Outbound("", attachments=(one,)) for one in message.attachments]
+    return [*shown, Outbound("", card=message.card)] if chart(message.card) else shown
+
+
+async def picture(part: Outbound, files: Files) -> tuple[bytes, str] | None:
+    """Content and file name of a part that is a picture; None for text."""
+    if part.attachments:
+        return await files.content(part.attachments[0]), part.attachments[0].name
+    return (drawing.png(chart(part.card)), "chart.png") if part.card is not None else None
 
 
 def utf8_size(text: str) -> int:

@@ -41,10 +41,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bot.channel import Gone, Receive, Throttled, Unconfirmed, Undeliverable
-from bot.files import LARGEST
+from bot.files import LARGEST, Files
 from bot.message import Attachment, Inbound, Outbound
 from bot.settings import TelegramSettings
-from channels import chart, rendering
+from channels import rendering
 
 NAME = "telegram"
 POLL_SECONDS = 25
@@ -78,8 +78,14 @@ class Telegram:
     name = NAME
     pushes = True
 
-    def __init__(self, settings: TelegramSettings, secret_key: str, edit: Edit, public_url: str = "") -> None:
-        """`secret_key` signs the buttons; `edit` is `Conversations.edit`; the webhook is set to `public_url`."""
+    def __init__(
+        self, settings: TelegramSettings, secret_key: str, edit: Edit, files: Files, public_url: str = ""
+    ) -> None:
+        """`secret_key` signs the buttons; `edit` is `Conversations.edit`; the webhook is set to `public_url`.
+
+        `files` holds the pictures that agents send.
+        """
+        self._files = files
         self._public_url = public_url
         server = TelegramAPIServer.from_base(settings.api_base) if settings.api_base else None
         self._bot = Bot(settings.token, AiohttpSession(api=server or PRODUCTION, timeout=SEND_SECONDS))
@@ -169,19 +175,20 @@ class Telegram:
             await self._bot.session.close()
 
     def parts(self, message: Outbound) -> Sequence[Outbound]:
-        """Text of at most 4,096 UTF-16 units each, the last with the buttons, then the bill chart as a picture."""
+        """Text of at most 4,096 UTF-16 units each, the last with the buttons, then the pictures."""
+        if message.attachments:
+            return rendering.pictures(message)
         texts = rendering.split(message.text, rendering.TELEGRAM_UNITS, rendering.utf16_size)
         found = [Outbound(text) for text in texts[:-1]]
         # a button says which message offered it by that message's key, also when it is the last of several parts
         found.append(Outbound(texts[-1], message.buttons, None, message.key))
-        return [*found, *([Outbound("", card=message.card)] if rendering.chart(message.card) else [])]
+        return [*found, *rendering.pictures(message)]
 
     async def send(self, recipient: str, part: Outbound) -> None:
         """One message; raises as `Channel.send` says."""
         try:
-            if part.card is not None:
-                picture = BufferedInputFile(chart.png(rendering.chart(part.card)), "chart.png")
-                await self._bot.send_photo(int(recipient), picture)
+            if (picture := await rendering.picture(part, self._files)) is not None:
+                await self._bot.send_photo(int(recipient), BufferedInputFile(*picture))
             else:
                 await self._bot.send_message(int(recipient), part.text, reply_markup=self._keyboard(recipient, part))
         except TelegramRetryAfter as failure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, select, update
@@ -9,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.conversation import BACK
 from bot.database import ConversationRow
-from bot.message import Outbound, Owner
+from bot.message import Attachment, Outbound, Owner
 from triage.intake import UNCLAIMED_FOR, Intake
 from triage.policy import Assessment
 from triage.promise import when
@@ -74,9 +75,15 @@ class TicketQueue(Intake):
             return await self._claimed(session, taken, agent, agent)
 
     async def reply(
-        self, id: int, agent: str, text: str, version: int | None = None, seen: int | None = None
+        self,
+        id: int,
+        agent: str,
+        text: str,
+        version: int | None = None,
+        seen: int | None = None,
+        attachments: Sequence[Attachment] = (),
     ) -> TicketRow:
-        """Write to the customer in the same conversation; the ticket then waits for them.
+        """Write to the customer, or show a picture, in the same conversation; the ticket then waits for them.
 
         `seen` is the last message the agent saw: raises `Unseen` when someone else wrote after it.
         """
@@ -86,7 +93,7 @@ class TicketQueue(Intake):
                 missed = await self.conversations.missed(session, row.conversation_id, seen)
                 if missed:
                     raise Unseen(missed)
-            seq = await self.conversations.reply(session, row.conversation_id, text)
+            seq = await self.conversations.reply(session, row.conversation_id, text, attachments)
             row.responded_at = row.responded_at or self._clock()
             if row.status != Status.WAITING_FIELD:
                 self._history.move(row, Status.WAITING_CUSTOMER)

@@ -14,9 +14,10 @@ from starlette.routing import BaseRoute, Route
 
 from bot import menu
 from bot.channel import Gone, Receive, Rejected
+from bot.files import Files
 from bot.message import Attachment, Outbound
 from bot.settings import WeChatSettings
-from channels import chart, rendering
+from channels import rendering
 from channels.wechat import protocol
 from channels.wechat.client import WeChatClient, read
 from channels.wechat.passive import Passive
@@ -36,12 +37,14 @@ class WeChat:
     def __init__(
         self,
         settings: WeChatSettings,
+        files: Files,
         passive: Passive | None = None,
         client: WeChatClient | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """One of `passive` and `client` carries the replies; `clock` in Unix seconds."""
+        """One of `passive` and `client` carries the replies; `files` holds pictures; `clock` in Unix seconds."""
         self._settings = settings
+        self._files = files
         self._passive = passive
         self._client = client
         self._clock = clock
@@ -86,16 +89,18 @@ class WeChat:
             await self._client.access_token()
 
     def parts(self, message: Outbound) -> Sequence[Outbound]:
-        """Text of at most 2,048 bytes each, then the bill chart as a picture."""
+        """Text of at most 2,048 bytes each, then the pictures."""
+        pictures = rendering.pictures(message)
+        if message.attachments:
+            return pictures
         texts = rendering.split(rendering.as_text(message), rendering.WECHAT_BYTES, rendering.utf8_size)
-        pictures = [Outbound("", card=message.card)] if rendering.chart(message.card) else []
         return [*(Outbound(text) for text in texts), *pictures]
 
     async def send(self, recipient: str, part: Outbound) -> None:
         """One customer-service message."""
         assert self._client is not None, "passive replies are fetched, not sent"
-        if part.card is not None:
-            await self._client.send_image(recipient, chart.png(rendering.chart(part.card)), part.key)
+        if (picture := await rendering.picture(part, self._files)) is not None:
+            await self._client.send_image(recipient, *picture, part.key)
         else:
             await self._client.send_text(recipient, part.text, part.key)
 

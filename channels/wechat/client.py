@@ -51,9 +51,9 @@ class WeChatClient:
         """One text message; `key` is the same at every try. Raises as `Channel.send` says."""
         await self._send(openid, {"msgtype": "text", "text": {"content": text}}, key)
 
-    async def send_image(self, openid: str, picture: bytes, key: str) -> None:
-        """One picture (PNG), uploaded as temporary media."""
-        files = {"media": ("chart.png", picture, "image/png")}
+    async def send_image(self, openid: str, picture: bytes, name: str, key: str) -> None:
+        """One picture (PNG or JPEG, as its name ends), uploaded as temporary media."""
+        files = {"media": (name, picture)}
         answer = await self._call("/cgi-bin/media/upload", {"type": "image"}, files=files)
         await self._send(openid, {"msgtype": "image", "image": {"media_id": answer["media_id"]}}, key)
 

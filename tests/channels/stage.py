@@ -154,8 +154,9 @@ class WeChatStage:
         if self.account.passive_only:
             # the platform's times are whole seconds, too coarse for intervals this short
             passive = Passive(bridge.carrier, bridge.bell, INTERVAL, INTERVAL / 4, clock=lambda: 0)
-            return WeChat(self.account, passive=passive)
-        return WeChat(self.account, client=WeChatClient(self.account.app_id, "secret", self.account.api_base))
+            return WeChat(self.account, bridge.files, passive=passive)
+        client = WeChatClient(self.account.app_id, "secret", self.account.api_base)
+        return WeChat(self.account, bridge.files, client=client)
 
 
 class TelegramStage:
@@ -168,7 +169,9 @@ class TelegramStage:
         self.bridge = Bridge(url, port, self._door)
 
     def _door(self, bridge: Bridge) -> Channel:
-        return Telegram(self.settings, "a secret of the tests", bridge.conversations.edit, "https://example.org")
+        return Telegram(
+            self.settings, "a secret of the tests", bridge.conversations.edit, bridge.files, "https://example.org"
+        )
 
 
 def play(stage: WeChatStage | TelegramStage, scene: Callable[[], Awaitable[None]]) -> None:

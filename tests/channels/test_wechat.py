@@ -3,6 +3,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.dead_letters import DeadLetter
+from bot.files import Files
 from bot.message import Delivery, Outbound
 from channels.wechat.channel import NO_MEDIA
 from channels.wechat.client import WeChatClient
@@ -255,7 +257,7 @@ def test_parts_hold_all_of_the_text_within_2048_bytes(text: str) -> None:
     from channels.wechat.channel import WeChat
 
     account = WeChatStage("sqlite+aiosqlite:///x").account
-    parts = WeChat(account, client=None).parts(Outbound(text))
+    parts = WeChat(account, Files(Path("no-files"), "secret"), client=None).parts(Outbound(text))
     assert "".join(part.text for part in parts) == text
     assert all(len(part.text.encode()) <= 2048 for part in parts)
 

@@ -1,6 +1,7 @@
 """A queue over a real database with everyone around it, and the desk's API over it."""
 
 import asyncio
+import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -71,10 +72,12 @@ class Stage:
         self.search = Search(self.database, self.bell)
         self.board = Board(self.database, lambda: self.now, self.search)
         self.users = Users(self.database, "secret")
+        self._kept = tempfile.TemporaryDirectory(prefix="dianqiao-files-")
+        self.files = Files(Path(self._kept.name), "secret")
         self.desk = parts(
             self.database, self.bell, self.users, taxonomy, self.queue, self.conversations, self.assignment,
             self.search, self._records, self._brief,
-            Files(Path("no-files"), "secret"), lambda: self.now, models, previews=previews(), **folders,
+            self.files, lambda: self.now, models, previews=previews(), **folders,
         )  # fmt: skip
 
     @cached_property
@@ -82,6 +85,7 @@ class Stage:
         """The desk's routes; they take longer to make than most tests that need none."""
         made = FastAPI()
         desk_routes(made, self.desk)
+        made.router.routes.extend(self.files.routes())
         return made
 
     def strict(self, first_response: timedelta) -> None:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text as sql
 
 from bot.message import Owner
+from tests.bot.test_files import photo
 from tests.triage.stage import PASSWORD, Stage, Url, run
 from triage.desk.auth import Role
 from triage.export import harmless
@@ -98,6 +99,27 @@ def test_the_life_of_a_ticket_over_the_api(database_url: Url) -> None:
         assert (await li.get("/tickets/999")).status_code == 404
         assert (await li.get("/tickets", params={"cursor": "x"})).status_code == 422
         assert (await li.get("/tickets", params={"sort": "x"})).status_code == 422
+
+    run(database_url(), scene)
+
+
+def test_a_picture_is_shown_as_a_reply_is_and_nothing_else_is_taken(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.hand_off("a", "电表在哪里")
+        li, wang = await stage.login("li", Role.AGENT), await stage.login("wang", Role.AGENT)
+        id = (await li.post("/tickets/claim")).json()["id"]
+        seen = (await li.get(f"/tickets/{id}")).json()["transcript"][-1]["seq"]
+        where, name = f"/tickets/{id}/picture", {"name": "电表.heic", "seen": str(seen)}
+        for content, status in ((b"%PDF-1.7", 422), (b"no picture", 422), (b"0" * 10_000_001, 413)):
+            assert (await li.post(where, params=name, content=content)).status_code == status
+        assert (await wang.post(where, params=name, content=photo())).status_code == 409
+        assert (await li.post(where, params=name, content=photo())).json()["status"] == "waiting_customer"
+        shown = (await li.get(f"/tickets/{id}")).json()["transcript"][-1]
+        assert (shown["from"], shown["text"]) == ("agent", "[图片]")
+        assert (shown["attachments"][0]["kind"], shown["attachments"][0]["name"]) == ("image", "电表.jpg")
+        await stage.say("a", "看到了")
+        late = await li.post(where, params={"seen": shown["seq"]}, content=photo())
+        assert late.status_code == 409 and [m["text"] for m in late.json()["messages"]] == ["看到了"]
 
     run(database_url(), scene)
 

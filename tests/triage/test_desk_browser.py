@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from tests.bot.test_files import photo
 from tests.triage.desk_server import DeskServer
 from tests.triage.pages import log_in, opened, serious, serving
 
@@ -202,6 +203,33 @@ def test_the_send_guard_shows_what_was_missed_and_keeps_the_draft(browser: Brows
     assert slow
     page.unroute_all()  # which lets go of what was held
     expect(page.locator("#log .row.agent .bubble")).to_have_text("师傅马上到")
+
+
+def test_a_picture_is_looked_at_before_it_is_sent(browser: Browser, served: DeskServer) -> None:
+    served.do(served.stage.hand_off("a", "电表在哪里"))
+    page = enter(browser, served)
+    page.on("filechooser", lambda _: None)  # from now on the browser gives us its dialogs
+    page.keyboard.press("c")
+    expect(page.locator("#status")).to_contain_text("li")
+    expect(page.locator("#draft")).to_be_focused()
+    for keep in (False, True):
+        page.keyboard.press("Escape")
+        expect(page.locator("#draft")).not_to_be_focused()
+        with page.expect_file_chooser() as chooser:
+            page.keyboard.press("u")
+        chooser.value.set_files({"name": "电表.jpg", "mimeType": "image/jpeg", "buffer": photo(size=(640, 480))})
+        expect(page.locator("#picture-seen")).to_be_visible()
+        assert page.locator("#picture-seen").evaluate("(img) => img.decode().then(() => img.naturalWidth)") == 480
+        if not keep:
+            page.click("#picture-drop")
+            expect(page.locator("#picture")).to_be_hidden()
+            expect(page.locator("#draft")).to_be_focused()
+    assert serious(page) == []
+    expect(page.locator("#picture-send")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#picture")).to_be_hidden()
+    expect(page.locator("#log .row.agent img")).to_have_count(1)
+    expect(page.locator("#draft")).to_be_focused()
 
 
 def test_enter_while_composing_never_sends(browser: Browser, served: DeskServer) -> None:

@@ -1,6 +1,7 @@
 """Tickets at the desk: lists, one ticket with all that belongs to it, and every change of it."""
 
 import asyncio
+import uuid
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
@@ -11,6 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from bot.bell import conversation_topic
+from bot.files import LARGEST, TOO_LARGE, Unfit
 from triage.board import Filter, WrongCursor, event_view
 from triage.clock import ClockRow, Clocks
 from triage.desk.access import SUPERVISORS, WORKERS
@@ -23,6 +25,7 @@ from triage.timing import Timing
 
 LONGEST_REPLY = 2000
 RECENT_DAYS = 30
+PICTURE = "[图片]"
 
 
 class Change(BaseModel):
@@ -216,17 +219,36 @@ def tickets(parts: Parts) -> APIRouter:
         """Claim this ticket; 409 when another agent has it."""
         return view(await queue.claim(id, user.username, body.version))
 
+    async def free_to_write(id: int, user: User) -> None:
+        holder = next((v.username for v in await parts.writing.viewers(id) if v.holds), None)
+        if holder is not None and holder != user.username:
+            raise HTTPException(409, f"{holder} 正在回复这位客户")
+
     @api.post("/{id}/reply")
     async def reply(id: int, body: Reply, user: Worker) -> dict[str, Any]:
         """Write to the customer. 422 while a variable is unfilled; 409 if a colleague is writing or others wrote."""
         if open_variables := unfilled(body.text):
             raise HTTPException(422, f"还有没填的变量：{'、'.join(open_variables)}")
-        holder = next((v.username for v in await parts.writing.viewers(id) if v.holds), None)
-        if holder is not None and holder != user.username:
-            raise HTTPException(409, f"{holder} 正在回复这位客户")
+        await free_to_write(id, user)
         row = await queue.reply(id, user.username, body.text, body.version, body.seen)
         await parts.writing.save_draft(user.username, id, "")
         return view(row)
+
+    @api.post("/{id}/picture")
+    async def picture(
+        id: int, request: Request, user: Worker, seen: int | None = None, name: str = ""
+    ) -> dict[str, Any]:
+        """Show the customer a picture, the body of this request; otherwise as a reply. 422 for what is none."""
+        if int(request.headers.get("content-length") or LARGEST + 1) > LARGEST:
+            raise HTTPException(413, TOO_LARGE[1])
+        await free_to_write(id, user)
+        try:
+            kept = await parts.files.keep(await request.body(), name, f"desk:{uuid.uuid4().hex}")
+        except Unfit as unfit:
+            raise HTTPException(422, str(unfit)) from unfit
+        if kept.kind != "image":
+            raise HTTPException(422, "只能给客户发图片（JPG、PNG、WebP、GIF）")
+        return view(await queue.reply(id, user.username, PICTURE, None, seen, (kept,)))
 
     @api.post("/{id}/note")
     async def note(id: int, body: Note, user: Worker) -> dict[str, Any]:

@@ -9,13 +9,14 @@ export class Refused extends Error {
     this.found = found;
   }
 }
-/** `quiet` leaves telling of a refusal to the caller. */
+/** `body` is sent as JSON, a file as it is; `quiet` leaves telling of a refusal to the caller. */
 export async function call(path, { method = "GET", body, quiet = false, keepalive = false } = {}) {
   const headers = desk.me ? { "X-CSRF-Token": desk.me.csrf } : {};
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const file = body instanceof Blob;
+  if (body !== undefined) headers["Content-Type"] = file ? "application/octet-stream" : "application/json";
   let answer;
   try {
-    answer = await fetch(`/api${path}`, { method, headers, keepalive, body: body === undefined ? undefined : JSON.stringify(body) });
+    answer = await fetch(`/api${path}`, { method, headers, keepalive, body: body === undefined || file ? body : JSON.stringify(body) });
   } catch {
     if (!quiet) notice("网络断开，操作没有完成，请稍后再试。");
     throw new Refused(0, { detail: "网络断开" });

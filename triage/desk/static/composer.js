@@ -14,6 +14,7 @@ export function start(ticket) {
   held = { id: ticket.id, text: $("draft").value };
   seen = ticket.transcript.at(-1)?.seq ?? null;
   setMode("reply");
+  dropPicture();
   $("missed").hidden = $("canned").hidden = $("suggestions").hidden = true;
   $("kept").textContent = ticket.draft ? "草稿已恢复" : "";
 }
@@ -68,6 +69,42 @@ async function reply(ticket, text) {
   }
   sent(ticket, text);
 }
+// a picture is looked at before it is sent: chosen, pasted or dropped
+let picture = null;
+function pictured(file) {
+  if (!file || !file.type.startsWith("image/")) return;
+  dropPicture();
+  picture = { file, link: URL.createObjectURL(file) };
+  $("picture-seen").src = picture.link;
+  $("picture").hidden = false;
+  $("picture-send").focus();
+}
+function dropPicture() {
+  if (picture) URL.revokeObjectURL(picture.link);
+  picture = null;
+  $("picture").hidden = true;
+  $("picture-file").value = "";
+}
+async function sendPicture() {
+  const ticket = desk.ticket, { file } = picture || {};
+  if (!file || sending) return;
+  sending = $("picture-send").disabled = true;
+  try {
+    if (!ticket.assignee && !await act("claim")) return;
+    const query = `name=${encodeURIComponent(file.name)}${seen === null ? "" : `&seen=${seen}`}`;
+    try { await post(`/tickets/${ticket.id}/picture?${query}`, file, { quiet: true }); } catch (error) {
+      return error.status === 409 ? guard(ticket, error) : notice(error.message);
+    }
+    dropPicture();
+    await again();
+    seen = desk.ticket.transcript.at(-1)?.seq ?? seen;
+    refresh();
+    $("draft").focus();
+  } finally {
+    sending = $("picture-send").disabled = false;
+  }
+}
+export const pickPicture = () => $("picture-file").click();
 async function note(ticket, text) {
   await post(`/tickets/${ticket.id}/note`, { text, mentions: [...new Set([...text.matchAll(/@([\w.-]+)/g)].map((match) => match[1]))] });
   await call(`/tickets/${ticket.id}/draft`, { method: "PUT", body: { text: "" }, quiet: true }).catch(() => {});
@@ -184,7 +221,14 @@ export function startComposer() {
   $("mode-reply").onclick = () => focusOn("reply");
   $("mode-note").onclick = () => focusOn("note");
   $("suggest").onclick = suggest;
+  $("picture-pick").onclick = pickPicture;
+  $("picture-file").onchange = () => pictured($("picture-file").files[0]);
+  $("picture-send").onclick = sendPicture;
+  $("picture-drop").onclick = () => { dropPicture(); $("draft").focus(); };
+  $("draft").addEventListener("paste", (event) => pictured(event.clipboardData.files[0]));
+  $("composer").addEventListener("dragover", (event) => event.preventDefault());
+  $("composer").addEventListener("drop", (event) => { if (event.dataTransfer.files.length) { event.preventDefault(); pictured(event.dataTransfer.files[0]); } });
   $("missed-look").onclick = () => { $("missed").hidden = true; $("draft").focus(); };
-  $("missed-send").onclick = () => { $("missed").hidden = true; send(); };
+  $("missed-send").onclick = () => { $("missed").hidden = true; if (picture) sendPicture(); else send(); };
   addEventListener("pagehide", () => keepDraft(true));
 }

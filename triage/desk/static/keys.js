@@ -3,7 +3,7 @@ import { $, composing, element } from "./page.js";
 import { desk, works } from "./api.js";
 import { VIEWS, choose, claimNext, move } from "./queue.js";
 import * as ticket from "./ticket.js";
-import { focusOn, suggest } from "./composer.js";
+import { focusOn, pickPicture, suggest } from "./composer.js";
 import { faultCheck } from "./customer.js";
 import { link, merge, pick, split } from "./bulk.js";
 
@@ -15,7 +15,7 @@ const KEYS = [
   ["e", "办结", () => shown("resolve") && ticket.resolve()], ["o", "重开", () => shown("reopen") && ticket.reopen()], ["t", "转派", () => shown("transfer") && ticket.transfer()],
   ["w", "等现场，再按为到达", () => opened() && ticket.fieldWork()], ["h", "承诺时间", () => opened() && ticket.promise()],
   ["g", "更正类别，再按一键选定", () => opened() && ticket.correctCategory()], ["p", "更正优先级，再按一键选定", () => opened() && ticket.correctPriority()],
-  ["s", "相似工单的答复", () => shown("composer") && suggest()], ["f", "核查故障", () => $("outages") && faultCheck(desk.ticket)],
+  ["s", "相似工单的答复", () => shown("composer") && suggest()], ["u", "发图片", () => shown("composer") && pickPicture()], ["f", "核查故障", () => $("outages") && faultCheck(desk.ticket)],
   ["x", "选中或取消这一张", pick], ["m", "合并", () => opened() && merge()], ["b", "拆分", () => opened() && split()], ["i", "关联", () => opened() && link()],
   ["/", "搜索", () => { $("search").focus(); $("search").select(); }], ["?", "快捷键", help],
 ];
