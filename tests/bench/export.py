@@ -1,8 +1,7 @@
-"""`python -m tests.bench.export [ROWS]`: how much memory a download of a million tickets takes, and how long.
+"""`python -m tests.bench export`: how much memory a download of a million tickets takes, and how long.
 
 A process of its own with the desk's parts over SQLite: its greatest resident memory before the first row and after
-each file.
-Figures are printed, never asserted.
+each file. Figures are printed, never asserted.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -53,5 +51,6 @@ async def everything(rows: int) -> dict[str, Any]:
     return found
 
 
-if __name__ == "__main__":
-    print(json.dumps(asyncio.run(everything(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS))))
+def main() -> None:
+    """Print one JSON object."""
+    print(json.dumps(asyncio.run(everything(ROWS))))
