@@ -26,7 +26,7 @@ FILED = frozenset(
 )
 TIMED = SERVED | FILED | {"query_ticket", "payment_not_credited", "request_refund"}
 HOW_LONG = re.compile(
-    "多久|多长时间|好久|[几多]天|多少天|几个?(?:工作日|小时|钟头|月)|多少个?(?:工作日|小时)|(?:什么|啥子?)时候|几时|何时|几耐|几多日|哪天"
+    "多久|多长时间|好久|[几多]天|多少天|几个?(?:工作日|小时|钟头|月)|多少个?(?:工作日|小时)|(?:什么|啥子?)时候|几时|何时|几耐|几多日|几号|哪天"
 )
 NAMED = re.compile("[来停断没]了?电|恢复|亮|抢修|修好|新装|[装分]表|开户|[增减]容|暂停|过户|更名|光伏|充电桩")
 BARE = 14
@@ -57,9 +57,10 @@ def subjects(rules: Path) -> dict[str, str]:
 
 
 def asked_again(tracker: Tracker) -> Events:
-    """The question last answered from an account, for another account or month that is only named; [] if neither."""
+    """The question last answered from an account, for another account, month or day that is only named; else []."""
     last, text = tracker.get_slot("last_topic"), said(tracker)
-    if not last or (account_no(text) is None and entity(tracker, "month") is None):
+    day = entity(tracker, "date") is not None and last == tracker.get_slot("spoken_of") == "query_usage"
+    if not last or (account_no(text) is None and entity(tracker, "month") is None and not day):
         return []
     return [SlotSet("topic", last), FollowupAction("account_form")]
 
@@ -79,8 +80,12 @@ def how_long_of(tracker: Tracker) -> str | None:
 
 
 def outage_goes_on(tracker: Tracker) -> Events:
-    """The outage just spoken of, when the message tells more of it: who is out, or that it is to be reported."""
-    if last_action(tracker) != "action_outage" or not (scope(said(tracker)) or REPORT.search(said(tracker))):
+    """The outage just spoken of, when the message tells more: who is out, that it is to be reported, another day."""
+    if last_action(tracker) != "action_outage":
+        return []
+    if tracker.get_slot("spoken_of") == "query_planned_outage" and entity(tracker, "date") is not None:
+        return [SlotSet("topic", "query_planned_outage"), FollowupAction("outage_form")]
+    if not (scope(said(tracker)) or REPORT.search(said(tracker))):
         return []
     return [SlotSet("topic", "report_outage"), FollowupAction("outage_form")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from rasa_sdk import Action, Tracker
@@ -18,6 +19,7 @@ from bot import safety
 from triage.queue import TicketQueue
 
 NEARBY = frozenset(("action_halls", "action_charging_stations"))
+QUESTION = re.compile("[吗嘛么][?？]?$")
 TRIPPED = frozenset(("utter_ask_trip_help", "say_trip_goes_on"))
 
 
@@ -66,6 +68,8 @@ class ActionReply(Action):
         before = last_action(tracker)
         if self._about == "inform" and before in NEARBY and entity(tracker, "area"):
             return [FollowupAction(before)]  # 「告诉我您在哪个小区」 was answered
-        tripped = ("没" in text or safety.denied(text)) and last_said(tracker) in TRIPPED
+        if self._about in ("affirm", "deny") and QUESTION.search(text):
+            return [FollowupAction("action_fallback")]
+        tripped = (self._about != "deny" or "没" in text or safety.denied(text)) and last_said(tracker) in TRIPPED
         dispatcher.utter_message(response="say_trip_goes_on" if tripped else f"say_{self._about}")
         return []
