@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from actions.systems import BillingSystem
@@ -72,16 +72,16 @@ class Verification:
     async def account(self, conversation: int) -> str | None:
         """The verified account number of a conversation, or None."""
         async with self._database.read() as session:
-            row = await session.get(AccountLinkRow, conversation)
-            return row.account_no if row else None
+            wanted = select(AccountLinkRow.account_no).where(AccountLinkRow.conversation_id == conversation)
+            found: str | None = await session.scalar(wanted)
+            return found
 
     async def locked(self, conversation: int) -> Locked | None:
         """The lock that holds now, or None."""
         async with self._database.read() as session:
-            row = await session.get(VerificationLockRow, conversation)
-        if row is not None and row.locked_until is not None and row.locked_until > self._clock():
-            return Locked(row.locked_until)
-        return None
+            wanted = select(VerificationLockRow.locked_until).where(VerificationLockRow.conversation_id == conversation)
+            until = await session.scalar(wanted)
+        return Locked(until) if until is not None and until > self._clock() else None
 
     async def verify(self, conversation: int, account_no: str, last_four: str) -> Verified | Refused | Locked:
         """Try once; raises `SystemUnavailable`, which costs no try."""

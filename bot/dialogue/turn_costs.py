@@ -19,6 +19,7 @@ from typing import Any
 
 import aiohttp
 import rasa
+import ujson
 from rasa.core import processor
 from rasa.core.actions import forms
 from rasa.core.actions.action import RemoteAction
@@ -77,6 +78,7 @@ def session(endpoint: EndpointConfig) -> Any:
     """One open session for each endpoint's address."""
     if endpoint.url not in _open or _open[endpoint.url].closed:
         _open[endpoint.url] = _own_session(endpoint)
+        _open[endpoint.url]._json_serialize = ujson.dumps
     return _Kept(_open[endpoint.url])
 
 
@@ -84,7 +86,7 @@ def call(action: RemoteAction, tracker: DialogueStateTracker, domain: Domain) ->
     """What an action is sent: the tracker with its latest `EVENTS`, and for a form's validation the forms."""
     state = tracker.current_state(EventVerbosity.NONE)
     latest = islice(reversed(tracker.events), EVENTS)
-    state["events"] = [event.as_dict() for event in latest][::-1]
+    state["events"] = [_brief(event) for event in latest][::-1]
     return {
         "next_action": action.name(),
         "sender_id": tracker.sender_id,
@@ -92,6 +94,14 @@ def call(action: RemoteAction, tracker: DialogueStateTracker, domain: Domain) ->
         "domain": {"forms": domain.forms} if action.name().startswith("validate_") else {},
         "version": rasa.__version__,
     }
+
+
+def _brief(event: Event) -> dict[str, Any]:
+    """What happened, without all that was read in a message, and without the cards and buttons of an answer."""
+    told: dict[str, Any] = event.as_dict()
+    for heavy in ("parse_data", "data", "input_channel"):
+        told.pop(heavy, None)
+    return told
 
 
 def check(action: RemoteAction, result: Any) -> bool:
