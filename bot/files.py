@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from bot import ogg
+from bot import ogg, pdf
 from bot.message import Attachment
 
 LARGEST = 10_000_000
@@ -47,6 +47,7 @@ class Unfit(ValueError):
 TOO_LARGE = ("too_large", f"文件太大了，请选择{LARGEST // 1_000_000} MB以内的。")
 BROKEN = ("bad_file", "图片打不开，可能没有传完整，请重新选择。")
 UNKNOWN = ("bad_file", "只能发送图片（JPG、PNG、WebP、GIF）和 PDF 文件。")
+NO_PDF = ("bad_file", "PDF 打不开，可能没有传完整或加了密码，请重新选择，或者发图片。")
 NO_VOICE = ("bad_file", "语音打不开，请重新录一段，或者用文字说明。")
 TOO_MANY_PIXELS = ("too_large", "图片尺寸太大了，请缩小后再发。")
 
@@ -69,8 +70,8 @@ class Files:
     async def keep(self, content: bytes, name: str, key: str, spoken: bool = False) -> Attachment:
         """Store a file once for a `key`; raises `Unfit` and leaves nothing behind if it is not taken.
 
-        A picture is drawn anew, upright and without metadata (place, camera, time); its type is what it contains,
-        whatever its name says. Only `spoken` messages may be sound.
+        A picture is drawn anew, upright and without metadata (place, camera, time); a PDF loses its description and
+        actions. The type is what it contains, whatever its name says. Only `spoken` messages may be sound.
         """
         if len(content) > LARGEST:
             raise Unfit(*TOO_LARGE)
@@ -144,7 +145,10 @@ class Files:
 
 def _fit(content: bytes) -> _Fit:
     if content.startswith(b"%PDF-"):
-        return _Fit("file", "application/pdf", content)
+        try:
+            return _Fit("file", "application/pdf", pdf.without_metadata(content))
+        except ValueError:
+            raise Unfit(*NO_PDF) from None
     try:
         picture = Image.open(io.BytesIO(content), formats=READABLE)
         if picture.width * picture.height > MOST_PIXELS:

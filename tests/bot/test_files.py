@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from pypdf import PdfReader, PdfWriter
+from pypdf.actions import JavaScript
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -26,6 +28,19 @@ def photo(format: str = "JPEG", size: tuple[int, int] = (60, 40), orientation: i
     exif.get_ifd(0x8825)[1] = "N"
     written = io.BytesIO()
     Image.new("RGB", size, "teal").save(written, format, exif=exif, comment=b"SECRET-COMMENT")
+    return written.getvalue()
+
+
+def document(password: str = "") -> bytes:
+    """A PDF of one page with an author, a description and a script that runs when it is opened."""
+    writer, written = PdfWriter(), io.BytesIO()
+    writer.add_blank_page(200, 300)
+    writer.add_metadata({"/Author": "SECRETAUTHOR"})
+    writer.xmp_metadata = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>SECRETDESCRIPTION</x:xmpmeta>"
+    writer.add_open_action(JavaScript("app.alert('SECRETSCRIPT')"))
+    if password:
+        writer.encrypt(password, algorithm="RC4-128")
+    writer.write(written)
     return written.getvalue()
 
 
@@ -66,10 +81,17 @@ def test_a_picture_is_drawn_upright_and_without_metadata(files: Files, tmp_path:
     assert not drawn.getexif()
 
 
+def test_a_document_keeps_its_pages_alone(files: Files, tmp_path: Path) -> None:
+    assert b"SECRETDESCRIPTION" in document() and b"SECRETSCRIPT" in document()
+    stored = next((tmp_path / "files").rglob(keep(files, document()).ref)).read_bytes()
+    assert b"SECRET" not in stored
+    assert PdfReader(io.BytesIO(stored)).pages[0].mediabox.height == 300
+
+
 def test_the_type_is_what_it_contains_whatever_its_name_says(files: Files) -> None:
     kept = keep(files, photo("PNG"), name="../../发票.exe")
     assert (kept.mime, kept.name) == ("image/png", "发票.png")
-    assert keep(files, b"%PDF-1.7 ...", name="合同.png").name == "合同.pdf"
+    assert keep(files, document(), name="合同.png").name == "合同.pdf"
 
 
 @pytest.mark.parametrize(
@@ -80,6 +102,8 @@ def test_the_type_is_what_it_contains_whatever_its_name_says(files: Files) -> No
         (b"MZ\x90\x00", "bad_file"),
         (b"", "bad_file"),
         (photo()[:300], "bad_file"),
+        (b"%PDF-1.7 no document", "bad_file"),
+        (document("secret"), "bad_file"),
         (b"\xff" * (LARGEST + 1), "too_large"),
     ],
 )
@@ -117,7 +141,7 @@ def test_a_link_shows_the_file_and_ends(files: Files, monkeypatch: pytest.Monkey
 
 def test_a_document_is_downloaded_not_opened(files: Files) -> None:
     web = TestClient(Starlette(routes=list(files.routes())))
-    answer = web.get(files.shown(keep(files, b"%PDF-1.7", name="合同.pdf"))["url"])
+    answer = web.get(files.shown(keep(files, document(), name="合同.pdf"))["url"])
     assert answer.headers["content-disposition"].startswith("attachment")
 
 

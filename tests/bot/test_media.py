@@ -16,7 +16,7 @@ from bot.files import LARGEST, Files
 from bot.media import LEASE, LONGEST_WAIT, MAX_TRIES, NOT_GIVEN, Media
 from bot.message import Attachment, Inbound, Message
 from tests import databases
-from tests.bot.test_files import photo, voice
+from tests.bot.test_files import document, photo, voice
 from tests.fakes import RememberingChannel, RememberingDesk, ScriptedDialogue
 
 
@@ -124,7 +124,7 @@ def test_a_platform_that_fails_is_asked_again_and_then_given_up(tmp_path: Path) 
             assert await stage.media.look() == 0
             stage.at += timedelta(seconds=LONGEST_WAIT)
         assert (await stage.first()).attachments[0].ref and stage.channel.asked == 3
-        await stage.send("file", b"%PDF-1.7")
+        await stage.send("file", document())
         stage.channel.down = MAX_TRIES
         for _ in range(MAX_TRIES):
             assert await stage.media.look() == 1

@@ -12,7 +12,7 @@ from bot.message import Button, Delivery, Outbound
 from channels import rendering
 from channels.telegram import BLOCKED, GROUP, NOT_THERE
 from tests import databases
-from tests.bot.test_files import photo, voice
+from tests.bot.test_files import document, photo, voice
 from tests.channels.stage import TelegramStage, play
 
 Url = Callable[[], str]
@@ -119,7 +119,7 @@ def test_what_comes_beside_text_is_kept(sqlite_url: Url, more: dict[str, Any], k
     [
         (photo(), "image/jpeg", "", "image/jpeg"),
         (voice(), "audio/ogg", "", "audio/ogg"),
-        (b"%PDF-1.7", "application/pdf", "账单.pdf", "application/pdf"),
+        (document(), "application/pdf", "账单.pdf", "application/pdf"),
     ],
 )
 def test_a_file_is_brought_in_bare_of_what_it_says_besides(

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text as sql
 
 from bot.message import Owner
-from tests.bot.test_files import photo
+from tests.bot.test_files import document, photo
 from tests.triage.stage import PASSWORD, Stage, Url, run
 from triage.desk.auth import Role
 from triage.export import harmless
@@ -110,7 +110,7 @@ def test_a_picture_is_shown_as_a_reply_is_and_nothing_else_is_taken(database_url
         id = (await li.post("/tickets/claim")).json()["id"]
         seen = (await li.get(f"/tickets/{id}")).json()["transcript"][-1]["seq"]
         where, name = f"/tickets/{id}/picture", {"name": "电表.heic", "seen": str(seen)}
-        for content, status in ((b"%PDF-1.7", 422), (b"no picture", 422), (b"0" * 10_000_001, 413)):
+        for content, status in ((document(), 422), (b"no picture", 422), (b"0" * 10_000_001, 413)):
             assert (await li.post(where, params=name, content=content)).status_code == status
         assert (await wang.post(where, params=name, content=photo())).status_code == 409
         assert (await li.post(where, params=name, content=photo())).json()["status"] == "waiting_customer"
