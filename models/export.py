@@ -20,7 +20,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from models.corpus import WINDOW
 from models.encoder import EncoderError
-from models.pretraining import Training, words
+from models.pretraining import Training, best, words
 
 
 class Pooled(nn.Module):
@@ -100,9 +100,7 @@ def from_run(run: Path, out: Path, corpora: str, network: bool = True) -> dict[s
     The words alone are a hundred times as quick: the network must have learned enough to be worth it.
     """
     training = Training(run)
-    progress, name = training.progress, "means" if (run / "means.npz").exists() else "vectors"
-    if name == "means":
-        training.adopt()
+    progress, name = training.progress, best(run)
     vectors, weights = words(run, name)
     bert = training.model.bert.cpu() if network else None
     if bert is not None:

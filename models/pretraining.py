@@ -1,9 +1,9 @@
 """Make a small Chinese encoder from text alone. `python -m models.pretraining --corpus FILE … --out DIR`.
 
-Four stages, each resumed where it stopped: `words` (tokenizer of characters and jieba's words, first vectors),
-`masked` (masked language model; a token is a word, so whole words are hidden), `pairs` (contrastive sentence vectors:
-means of words first, which takes a minute, then the network, which begins with these words), `domain` (the masked
-language model on domain text beside the pairs). A stage is as long as its tokens, not its time: the same seed gives the
+Four stages, each resumed where it stopped: `words` (tokenizer of characters and jieba's words, first vectors, tuned in
+a minute so that means of them tell paraphrases), `masked` (masked language model, which begins with these words; a
+token is a word, so whole words are hidden), `pairs` (contrastive sentence vectors), `domain` (the masked language model
+on domain text beside the pairs). A stage is as long as its tokens, not its time: the same seed gives the
 same encoder, stopped and resumed or not, on a busy machine or an idle one. Then `models.export` writes the folder that
 `models.encoder` loads. Uses a GPU where torch finds one.
 """
@@ -81,13 +81,13 @@ class Training:
     def __init__(
         self, out: Path, layers: int = 4, seed: int = 1, half: bool = False, save_every: float = EVERY
     ) -> None:
-        """Resume from `out`/checkpoint.pt, or begin from the first vectors there with so many `layers`.
+        """Resume from `out`/checkpoint.pt, or begin from the best vectors there with so many `layers`.
 
         `half` computes in bfloat16; a checkpoint is written every `save_every` seconds.
         """
         self.out, self.seed, self.half, self._save_every = out, seed, half, save_every
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        vectors, self.weights = (side.to(self.device) for side in words(out, "vectors"))
+        vectors, self.weights = (side.to(self.device) for side in words(out, best(out)))
         width = vectors.shape[1]
         self.tokenizer = Tokenizer.from_file(str(out / "tokenizer.json"))
         torch.manual_seed(seed)
@@ -124,13 +124,6 @@ class Training:
         part = self.out / "checkpoint.part"
         torch.save(state, part)
         os.replace(part, self.out / "checkpoint.pt")
-
-    def adopt(self) -> None:
-        """Weigh words as `word_means` found; a network that has not seen a pair begins with its vectors, too."""
-        vectors, self.weights = (side.to(self.device) for side in words(self.out, "means"))
-        if self.progress.stage == "masked":
-            with torch.no_grad():
-                self.model.bert.embeddings.word_embeddings.weight.copy_(vectors)
 
     def run(self, stage: str, budget: int, rate: float, losses: Iterator[tuple[Tensor, int]]) -> None:
         """Take steps down `losses` (loss, tokens) for `budget` tokens; the rate rises, stays, falls at the end."""
@@ -338,6 +331,11 @@ def word_means(out: Path, pairs: Sequence[tuple[str, str, str | None]], seed: in
     np.savez(out / "means.npz", vectors=table.numpy(), weights=weights.numpy(), tokens=tokens, losses=losses)
 
 
+def best(out: Path) -> str:
+    """The name of the newest vectors: those tuned on pairs, if there are some."""
+    return "means" if (out / "means.npz").exists() else "vectors"
+
+
 def words(out: Path, name: str) -> tuple[Tensor, Tensor]:
     """Vectors (vocabulary, width) and weights (vocabulary,) of words, as `prepare` or `word_means` stored them."""
     with np.load(out / f"{name}.npz") as stored:
@@ -384,14 +382,13 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     prepare(given.out, given.corpus, given.domain, given.width, given.seed)
+    pairs = triples(read_pairs(given.pairs)[0])
+    if pairs and not (given.out / "means.npz").exists():
+        word_means(given.out, pairs, given.seed)
     training = Training(given.out, given.layers, given.seed, given.half)
     budgets = [round(millions * 1e6) for millions in given.tokens]
     training.run("masked", budgets[0], given.rate, training.masked(load(given.out), 0))
-    pairs = triples(read_pairs(given.pairs)[0])
     if pairs:
-        if not (given.out / "means.npz").exists():
-            word_means(given.out, pairs, given.seed)
-        training.adopt()
         training.run("pairs", budgets[1], given.rate / 4, training.paired(pairs))
     if given.domain:
         losses = training.masked(corpus.windows(corpus.lines(given.domain), training.tokenizer), 1)

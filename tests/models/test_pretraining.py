@@ -50,7 +50,12 @@ def test_a_run_that_was_cut_off_goes_on_to_the_very_same_encoder(prepared: Path,
 
 @pytest.mark.slow
 def test_it_learns_and_its_export_finds_the_paraphrase(prepared: Path, tmp_path: Path) -> None:
-    training = fresh(prepared, tmp_path / "run")
+    fresh(prepared, tmp_path / "run")
+    pretraining.word_means(tmp_path / "run", PAIRS, 1)
+    training = Training(tmp_path / "run", layers=1, save_every=0)
+    with np.load(tmp_path / "run" / "means.npz") as tuned:
+        begun = training.model.bert.embeddings.word_embeddings.weight
+        assert np.array_equal(begun.detach().numpy(), tuned["vectors"])
 
     def kept(losses: Iterator[tuple[Tensor, int]]) -> Iterator[tuple[Tensor, int]]:
         for loss, tokens in losses:
@@ -58,8 +63,6 @@ def test_it_learns_and_its_export_finds_the_paraphrase(prepared: Path, tmp_path:
             yield loss, tokens
 
     seen: list[float] = []
-    pretraining.word_means(tmp_path / "run", PAIRS, 1)
-    training.adopt()
     training.run("pairs", 3000, 1e-3, kept(training.paired(PAIRS)))
     assert np.mean(seen[-5:]) < np.mean(seen[:5]) / 2
     for network, width in ((True, 128), (False, 64)):
