@@ -29,7 +29,7 @@ CREWS = {
     "repairing": "正在抢修",
     "restored": "已经恢复供电",
 }
-SLOTS = ("topic", "area", "scope", "matter", "misses")
+SLOTS = ("topic", "area", "scope", "matter", "misses", "area_said")
 URGE = {"title": "催一下", "payload": "/urge_ticket"}
 CANCEL = ("取消", "退订", "不要提醒", "别再", "不用通知")
 
@@ -57,7 +57,7 @@ class ActionOutage(Action):
         """Answer the topic; the form's slots are emptied."""
         topic, known = tracker.get_slot("topic"), tracker.get_slot("area")
         done: Events = [SlotSet(slot, None) for slot in SLOTS]
-        if known:
+        if known and "|" in known:  # else what was said in its place
             done.append(SlotSet("last_area", known))
         if topic == LEFT:
             return [*done, *follow(dispatcher, tracker, self._subjects)]

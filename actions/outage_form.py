@@ -75,13 +75,13 @@ class ValidateOutageForm(FormValidationAction):
         if asked == "scope" and corrected and extent is None and not core(CORRECTION.sub("", text)):
             # 「不是，是3号楼」: the area stays, the house goes with the report
             events.append(SlotSet("matter", f"{tracker.get_slot('matter') or ''}，{text}".strip("，")))
-            return [*events, *self._again(dispatcher, tracker, asked)]
+            return [*events, *await self._again(dispatcher, tracker, asked)]
         told = named is not None or extent is not None or about in TOPICS
         if asked == "area" and (number := account_no(text)) is not None:
             return [*events, *await self._proven(dispatcher, tracker, topic, number)]
         if asked and not told and (not corrected or about not in (*VALUES, "affirm")):
             if resumes(dispatcher, tracker):
-                return [*events, *self._again(dispatcher, tracker, asked)]
+                return [*events, *await self._again(dispatcher, tracker, asked)]
             if about not in VALUES - {"deny"}:
                 return [*events, SlotSet("topic", LEFT), SlotSet("requested_slot", None)]
         if asked == "scope" and not corrected and named is None:
@@ -99,16 +99,18 @@ class ValidateOutageForm(FormValidationAction):
             return [*events, SlotSet("topic", STOPPED), SlotSet("area", None), SlotSet("requested_slot", None)]
         if len(areas) == 1:
             return [*events, *await self._known(dispatcher, tracker, topic, areas[0], extent)]
+        extent = extent or (tracker.get_slot("scope") if asked else None)
         if len(areas) > 1:
-            buttons = [{"title": a.name, "payload": f'/inform{{"area":"{a.name}"}}'} for a in areas[:MOST_CHOICES]]
-            dispatcher.utter_message(response="say_area_choose", buttons=buttons)
+            _choose(dispatcher, areas)
+            events.append(SlotSet("area_said", named or text))
         elif asked and not told and (over := missed(dispatcher, tracker)) is not None:
             return [*events, *over]
         else:
             if asked and not told:
                 events.append(SlotSet("misses", 1))
             unknown = named is not None or (asked is not None and about not in TOPICS)
-            dispatcher.utter_message(response="say_area_unknown" if unknown else "say_which_area")
+            if named is not None or not await self._choose_again(dispatcher, tracker):
+                dispatcher.utter_message(response="say_area_unknown" if unknown else "say_which_area")
         return [*events, SlotSet("area", None), SlotSet("scope", extent), SlotSet("requested_slot", "area")]
 
     async def _proven(self, dispatcher: CollectingDispatcher, tracker: Tracker, topic: str, number: str) -> Events:
@@ -168,11 +170,23 @@ class ValidateOutageForm(FormValidationAction):
         name = str(tracker.get_slot("area") or "|").split("|", 1)[1]
         return [*([] if told else [SlotSet("misses", 1)]), *self._ask_scope(dispatcher, name)]
 
-    def _again(self, dispatcher: CollectingDispatcher, tracker: Tracker, asked: str) -> Events:
+    async def _again(self, dispatcher: CollectingDispatcher, tracker: Tracker, asked: str) -> Events:
         if asked == "scope":
             return self._ask_scope(dispatcher, str(tracker.get_slot("area") or "|").split("|", 1)[1])
-        dispatcher.utter_message(response="say_which_area")
+        if not await self._choose_again(dispatcher, tracker):
+            dispatcher.utter_message(response="say_which_area")
         return [SlotSet("requested_slot", "area")]
+
+    async def _choose_again(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> bool:
+        """Offer once more the areas that the name given before may mean; False when none was."""
+        before = tracker.get_slot("area_said")
+        try:
+            areas = await self._systems.areas(str(before)) if before else []
+        except SystemUnavailable:
+            return False
+        if len(areas) > 1:
+            _choose(dispatcher, areas)
+        return len(areas) > 1
 
     @staticmethod
     def _ask_scope(dispatcher: CollectingDispatcher, name: str) -> Events:
@@ -203,6 +217,11 @@ class ValidateOutageForm(FormValidationAction):
             return [Area(area_id, name, "", "")]
         account = await self._systems.account(account_no) if account_no else None
         return [await self._area_of(account)] if account is not None else []
+
+
+def _choose(dispatcher: CollectingDispatcher, areas: Sequence[Area]) -> None:
+    buttons = [{"title": a.name, "payload": f'/inform{{"area":"{a.name}"}}'} for a in areas[:MOST_CHOICES]]
+    dispatcher.utter_message(response="say_area_choose", buttons=buttons)
 
 
 def _found(area: str, extent: str | None) -> Events:
