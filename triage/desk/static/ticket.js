@@ -105,11 +105,11 @@ function pairs(list, found) {
   list.replaceChildren(...found.flatMap(([name, value, className]) => [element("dt", "", name), element("dd", className || "", value)]));
 }
 function brief(ticket) {
-  const slots = Object.entries(ticket.brief.slots || {}).filter(([name]) => name !== "account_no");
+  const slots = Object.entries(ticket.brief.slots || {}).filter(([name]) => SLOTS[name] && name !== "account_no");
   pairs($("brief"), [
     ["转人工", ticket.brief.reason ? HANDOFFS[ticket.brief.reason] || ticket.brief.reason : "客户投诉立单"],
     ...(ticket.brief.tries ? [["没听懂", `${ticket.brief.tries}次`]] : []),
-    ...slots.map(([name, value]) => [SLOTS[name] || name, typeof value === "string" ? desk.me.intents[value] || value : JSON.stringify(value)]),
+    ...slots.map(([name, value]) => [SLOTS[name] || name, typeof value === "string" ? desk.me.intents[value] || value.split("|").at(-1) : JSON.stringify(value)]),
   ]);
 }
 /** What the reasons say under a heading: "关键词：停电、欠费" → ["停电、欠费"]. */

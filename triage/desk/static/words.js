@@ -13,7 +13,7 @@ export const CLOCKS = { first_response: "首次响应", next_response: "再次�
 export const HANDOFFS = {
   "customer asked": "客户要求人工", "bot unavailable": "机器人无法应答", "action failed": "系统出错", "two misses": "机器人两次没听懂",
   "fourth contact": "两小时内第四次联系", "customer wrote": "客户来信", danger: "人身安全", };
-export const SLOTS = { account_no: "户号", topic: "事项", verified: "已核验", month: "月份", area: "小区" };
+export const SLOTS = { account_no: "户号", topic: "事项", verified: "已核验", month: "月份", area: "小区", last_area: "小区" };
 export const CREW = { dispatched: "抢修已派", arrived: "已到现场", repairing: "抢修中", restored: "已恢复" };
 export const OUTAGES = { planned: "计划停电", fault: "故障停电", temporary: "临时停电" };
 export const ACCOUNT = { normal: "正常", arrears_cut: "欠费停电", closed: "已销户" };
