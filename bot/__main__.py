@@ -1,84 +1,22 @@
 """`python -m bot` starts the product; `doctor` says what is wrong with a configuration, `chaos` breaks it, `replay`
-reads a message again.
+reads a message again, `rehearse` plays dialogues with other models (`bot.rehearsal`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-import uvicorn
-
-from bot import chaos, dialogue_model
-from bot.app import Bridge, actions_token, assemble, build
-from bot.dialogue import environment
+from bot import chaos, rehearsal
+from bot.app import Bridge, assemble
 from bot.dialogue.reading import ReaderFailed
-from bot.rasa_process import RasaProcess
 from bot.replay import replay
-from bot.settings import Settings, WrongSetting, child_environment
+from bot.serving import serve
+from bot.settings import Settings, WrongSetting
 
 READY_WITHIN = 180
-STOP_WITHIN = 3
-MOST_BYTES = 128 * 1024
-
-
-class _Server(uvicorn.Server):
-    """Ends on Ctrl-C or SIGTERM without raising the signal again, so that Rasa is stopped in order."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """While the block runs, either signal asks the server to end; a second one ends it at once."""
-        loop, ending = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
-        for one in ending:
-            loop.add_signal_handler(one, self.handle_exit, one, None)
-        try:
-            yield
-        finally:
-            for one in ending:
-                loop.remove_signal_handler(one)
-
-
-async def serve(bridge: Bridge) -> None:
-    """The service and, unless RASA_URL names another, Rasa beside it; until Ctrl-C."""
-    settings = bridge.settings
-    server = _Server(
-        uvicorn.Config(
-            build(bridge),
-            host=settings.host,
-            port=settings.port,
-            log_level="warning",
-            access_log=False,
-            # compression would cost each socket more memory than all else together
-            ws_per_message_deflate=False,
-            ws_max_size=MOST_BYTES,
-            timeout_graceful_shutdown=STOP_WITHIN,
-        )
-    )
-    tasks = [asyncio.create_task(_announce(bridge))]
-    if settings.rasa_url is None:
-        child = child_environment(
-            {
-                **environment.QUIET,
-                "ACTIONS_URL": f"http://127.0.0.1:{settings.port}/actions",
-                "ACTIONS_TOKEN": actions_token(settings.secret_key),
-            }
-        )
-
-        def command() -> list[str]:
-            return environment.serve_command(settings.rasa_port, dialogue_model.current(settings.models))
-
-        tasks.append(asyncio.create_task(RasaProcess(command, child, settings.var / "rasa.log").run()))
-    try:
-        await server.serve()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _announce(bridge: Bridge) -> None:
@@ -140,6 +78,8 @@ def main(arguments: list[str]) -> int:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     if arguments[:1] == ["chaos"]:
         return chaos.main(arguments[1:])
+    if arguments[:1] == ["rehearse"] and len(arguments) >= 4:
+        return rehearsal.main(*arguments[1:])
     try:
         if arguments[:1] == ["replay"] and len(arguments) == 3 and all(one.isdigit() for one in arguments[1:]):
             print(*asyncio.run(replay(Settings.read(), *map(int, arguments[1:]))), sep="\n")
@@ -154,9 +94,10 @@ def main(arguments: list[str]) -> int:
     if arguments == ["doctor"]:
         return asyncio.run(doctor(bridge))
     if arguments:
-        print("usage: python -m bot [doctor | chaos [seconds] | replay CONVERSATION SEQ]", file=sys.stderr)
+        verbs = "doctor | chaos [seconds] | replay CONVERSATION SEQ | rehearse IN OUT MODEL..."
+        print(f"usage: python -m bot [{verbs}]", file=sys.stderr)
         return 2
-    asyncio.run(serve(bridge))
+    asyncio.run(serve(bridge, _announce(bridge)))
     return 0
 
 

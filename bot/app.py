@@ -9,7 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -56,6 +56,7 @@ from channels.wechat.client import WeChatClient
 from channels.wechat.passive import Passive
 from models import Registry
 from triage.assignment import Assignment
+from triage.calendar import SHANGHAI
 from triage.classifier import LiveClassifier
 from triage.desk.auth import Users
 from triage.desk.delivery import delivery
@@ -72,6 +73,14 @@ log = logging.getLogger(__name__)
 def now() -> datetime:
     """The aware present."""
     return datetime.now(UTC)
+
+
+def clock(settings: Settings) -> Callable[[], datetime]:
+    """The present of the utility's systems: ours, or the same hour on the day of the sample systems."""
+    if settings.sample_day is None:
+        return now
+    ahead: timedelta = settings.sample_day - now().astimezone(SHANGHAI).date()
+    return lambda: now() + ahead
 
 
 def actions_token(secret_key: str) -> str:
@@ -106,13 +115,13 @@ def assemble(settings: Settings) -> Bridge:
     safety.words()
     safety.weights()
     facts()
-    database, bell = Database(settings.database_url), Bell()
+    database, bell, today = Database(settings.database_url), Bell(), clock(settings)
     systems: Systems = (
         HttpSystems(settings.utility_api_base, settings.utility_api_token)
         if settings.utility_api_base
-        else SampleSystems(now)
+        else SampleSystems(today)
     )
-    rasa = Rasa(settings.dialogue_url)
+    rasa = Rasa(settings.dialogue_url, settings.patience)
     dialogue_models, triage_models = Registry("dialogue", settings.models), Registry("triage", settings.models)
     classifier = _classifier(triage_models)
     taxonomy = Taxonomy.load()
@@ -126,7 +135,7 @@ def assemble(settings: Settings) -> Bridge:
     shortcuts: list[Shortcut] = [Visits(database).shortcut, menu.shortcut, Linking(database, now).shortcut]
     if passive is not None:
         shortcuts.insert(0, passive.shortcut)
-    conversations = Conversations(database, dialogue, queue, bell, shortcuts=shortcuts)
+    conversations = Conversations(database, dialogue, queue, bell, settings.patience, shortcuts)
     queue.attach(conversations)
     files = Files(settings.var / "files", settings.secret_key)
     web = Webchat(
@@ -187,11 +196,11 @@ def build(bridge: Bridge) -> FastAPI:
         await bridge.systems.close()
         await bridge.database.close()
 
-    sentences = Sentences(Responses())
-    watch = OutageWatch(bridge.database, bridge.systems, bridge.conversations, sentences, now)
-    alerts = Alerts(bridge.database, bridge.systems, bridge.conversations, sentences, now)
+    sentences, today = Sentences(Responses()), clock(settings)
+    watch = OutageWatch(bridge.database, bridge.systems, bridge.conversations, sentences, today)
+    alerts = Alerts(bridge.database, bridge.systems, bridge.conversations, sentences, today)
     actions = all_actions(
-        bridge.systems, bridge.verification, bridge.queue, watch, alerts, sentences, now, environment.HERE / "rules"
+        bridge.systems, bridge.verification, bridge.queue, watch, alerts, sentences, today, environment.HERE / "rules"
     )
     app = FastAPI(title="Dianqiao 电桥", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
     for channel in bridge.channels:

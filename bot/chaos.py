@@ -16,7 +16,6 @@ import json
 import random
 import secrets
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -38,6 +37,7 @@ from bot.dialogue import environment
 from bot.message import Speaker
 from bot.outbox import AGAIN
 from bot.rasa_process import RasaProcess
+from bot.rehearsal import free_port
 from bot.settings import ROOT, child_environment
 from channels.simulator.__main__ import environment as platform_settings
 from channels.simulator.__main__ import platforms
@@ -119,7 +119,7 @@ class Service:
 async def chaos(seconds: float = 30, seed: int = 1) -> Verdict:
     """Play for `seconds` and judge; everything started is stopped again."""
     rng, verdict = random.Random(seed), Verdict()
-    ports = {name: _free_port() for name in ("service", "rasa", "wechat", "telegram")}
+    ports = {name: free_port() for name in ("service", "rasa", "wechat", "telegram")}
     with tempfile.TemporaryDirectory(prefix="dianqiao-chaos-") as name:
         folder, secret = Path(name), secrets.token_urlsafe(24)
         settings = {
@@ -341,13 +341,6 @@ async def _talks(url: str) -> list[Talk]:
             talks.append(Talk(channel, sender, list(rows)))
     await database.close()
     return talks
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -47,7 +48,8 @@ class Settings:
 
     `admin_password` is None when one should be made and printed; `rasa_url` is None when this process runs Rasa itself;
     `utility_api_base` is None for the sample systems. `embed_origins` are the sites that may show the chat in a frame;
-    `operator_name` is who customers read that they talk to; `models` is the root of the registries.
+    `operator_name` is who customers read that they talk to; `models` is the root of the registries. `sample_day` is the
+    day on which the sample systems stand, today when None. `patience`: seconds the dialogue may take for an answer.
     """
 
     host: str
@@ -66,6 +68,8 @@ class Settings:
     models: Path
     wechat: WeChatSettings | None = None
     telegram: TelegramSettings | None = None
+    sample_day: date | None = None
+    patience: float = 2.5
 
     @property
     def dialogue_url(self) -> str:
@@ -98,6 +102,7 @@ class Settings:
             models=models_folder(environment),
             wechat=_wechat(given),
             telegram=_telegram(given),
+            sample_day=_day("SAMPLE_DAY", given["SAMPLE_DAY"]) if "SAMPLE_DAY" in given else None,
         )
 
 
@@ -116,6 +121,13 @@ def _url(name: str, value: str) -> str:
     if not right:
         raise WrongSetting(f"{name} is {value!r}: give an address such as https://example.org")
     return value.rstrip("/")
+
+
+def _day(name: str, value: str) -> date:
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise WrongSetting(f"{name} is {value!r}: give a day such as 2026-11-28") from None
 
 
 def _origins(name: str, value: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import create_engine, make_url
 
 from bot import dialogue_model
+from nlu_data import dialogues
 from tests import databases, postgres
 from tests.product import Product
 from triage import training
@@ -89,7 +90,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """The product, running with a real Rasa; one for the whole run."""
     dialogue_model.prepare()
     training.ensure()
-    running = Product(tmp_path_factory.mktemp("product"))
+    running = Product(tmp_path_factory.mktemp("product"), SAMPLE_DAY=str(dialogues.day()))
     try:
         running.start()
         yield running

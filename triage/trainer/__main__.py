@@ -259,10 +259,15 @@ def main(arguments: list[str]) -> int:
             table(root)
         case "report":
             found = report.find(given.kind, given.version, Registry(given.kind, root))
+            passed, of = found.passed
+            if of:
+                print(f"对话：通过 {passed} / {of}")
             print(json.dumps({"figures": found.figures, "latency": found.latency}, ensure_ascii=False, indent=1))
         case "compare":
             told = view(promotion.compared(given.kind, given.version, root))
-            print(told["verdict"])
+            print(told["verdict"] + told["passed"])
+            for one in told["dialogues"]:
+                print(f"  {one['name']}：第{one['turn']}句“{one['said']}”，{'；'.join(one['why'])}")
             print(json.dumps(told, ensure_ascii=False, indent=1))
         case "promote":
             promote(given, root)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import comb
 from typing import Any
 
+from triage.trainer.rehearsal import Played
 from triage.trainer.report import Report, Row
 
 SIGNIFICANT = 0.05
@@ -18,7 +19,8 @@ class Comparison:
     """`wins` and `losses` are rows of (set, current's, candidate's); `broken` corrected rows the candidate misreads.
 
     `p` is McNemar's exact p of each set; `endangered` are danger rows that the current model sees and the candidate
-    does not; `refusals` say in Chinese why the candidate may not go live without an override.
+    does not; `dialogues` are (current's, candidate's); `refusals` say in Chinese why the candidate may not go live
+    without an override.
     """
 
     kind: str
@@ -28,8 +30,17 @@ class Comparison:
     losses: Sequence[tuple[str, Row, Row]]
     broken: Sequence[Row]
     endangered: Sequence[tuple[str, Row, Row]]
+    dialogues: Sequence[tuple[Played, Played]]
     p: Mapping[str, float]
     refusals: Sequence[str]
+
+    @property
+    def passed(self) -> str:
+        """How many dialogues went as they should, of each model; empty when none were played."""
+        if not self.dialogues:
+            return ""
+        old, new = (sum(one.fault is None for one in side) for side in zip(*self.dialogues, strict=True))
+        return f"对话：通过 {new} / {len(self.dialogues)}，现用模型通过 {old} / {len(self.dialogues)}。"
 
     @property
     def verdict(self) -> str:
@@ -72,9 +83,13 @@ def compare(current: Report, candidate: Report) -> Comparison:
         refusals.append(f"{len(broken)}句纠正过的话又读错了")
     if endangered:
         refusals.append(f"{len(endangered)}句涉及人身安全的话不再认得")
+    dialogues = list(zip(current.dialogues, candidate.dialogues, strict=True))
+    if failed := sum(old.fault is None and new.fault is not None for old, new in dialogues):
+        refusals.append(f"{failed}段原来能办完的对话办不完了")
     return Comparison(
-        current.kind, current.version, candidate.version, wins, losses, broken, endangered, p, tuple(refusals)
-    )
+        current.kind, current.version, candidate.version, wins, losses, broken, endangered, dialogues, p,
+        tuple(refusals),
+    )  # fmt: skip
 
 
 def mcnemar(wins: int, losses: int) -> float:
@@ -95,6 +110,12 @@ def view(comparison: Comparison) -> dict[str, Any]:
         "broken": [
             {"text": row.text, "wanted": row.wanted, "read": row.read, "missed": _missed(row)}
             for row in comparison.broken
+        ],
+        "passed": comparison.passed,
+        "dialogues": [
+            {"name": new.name, **asdict(new.fault), "current": old.fault is None}
+            for old, new in comparison.dialogues
+            if new.fault is not None
         ],
     }  # fmt: skip
 

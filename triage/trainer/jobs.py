@@ -31,11 +31,12 @@ from bot.settings import ROOT, child_environment
 
 STEPS = {
     "labels": "写入标注", "hygiene": "检查数据", "train-dialogue": "训练对话模型", "train-triage": "训练分类模型",
-    "report-dialogue": "评测对话模型", "report-triage": "评测分类模型", "compare": "和现用模型比较", "shadow": "旁听",
+    "rehearse-dialogue": "排练对话", "report-dialogue": "评测对话模型", "report-triage": "评测分类模型",
+    "compare": "和现用模型比较", "shadow": "旁听",
 }  # fmt: skip
 USUAL = {
-    "labels": 1.0, "hygiene": 5.0, "train-dialogue": 55.0, "train-triage": 25.0, "report-dialogue": 25.0,
-    "report-triage": 15.0, "compare": 1.0,
+    "labels": 1.0, "hygiene": 5.0, "train-dialogue": 55.0, "train-triage": 25.0, "rehearse-dialogue": 45.0,
+    "report-dialogue": 25.0, "report-triage": 15.0, "compare": 1.0,
 }  # fmt: skip
 """Seconds of each step on 2 cores, until this machine has its own figures."""
 KINDS = ("dialogue", "triage")

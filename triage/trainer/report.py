@@ -23,6 +23,7 @@ from models import Registry
 from triage.classifier import OnnxClassifier
 from triage.policy import Facts, assess
 from triage.taxonomy import Taxonomy
+from triage.trainer.rehearsal import Played, played
 
 FROZEN = Path(nlu_data.__file__).with_name("frozen")
 REGRESSIONS = Path(nlu_data.__file__).with_name("regressions.jsonl")
@@ -83,7 +84,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """Rows of a model by set (frozen, robust, regressions), `measure` of each set, and milliseconds a message."""
+    """Rows of a model by set (frozen, robust, regressions), `measure` of each set, and milliseconds a message.
+
+    `dialogues` are whole ones that were played with a dialogue model.
+    """
 
     kind: str
     version: str
@@ -92,15 +96,22 @@ class Report:
     rows: Mapping[str, Sequence[Row]]
     latency: Mapping[str, float]
     figures: Mapping[str, Mapping[str, Any]]
+    dialogues: Sequence[Played] = ()
+
+    @property
+    def passed(self) -> tuple[int, int]:
+        """How many dialogues went as they should, and of how many."""
+        return sum(one.fault is None for one in self.dialogues), len(self.dialogues)
 
 
-def make(kind: str, version: str, registry: Registry) -> Report:
+def make(kind: str, version: str, registry: Registry, dialogues: Sequence[Played] = ()) -> Report:
     """Evaluate a version on every set and keep the report in its folder; raises `NoModel` or `DataError`."""
     folder = registry.path(version)
     data = digest(kind)
     rows, latency = (_dialogue if kind == "dialogue" else _triage)(folder)
     figures = {name: measure(found) for name, found in rows.items() if found}
-    report = Report(kind, version, data, datetime.now(UTC).isoformat(timespec="seconds"), rows, latency, figures)
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    report = Report(kind, version, data, at, rows, latency, figures, dialogues)
     keep(registry, report)
     return report
 
@@ -125,13 +136,14 @@ def find(kind: str, version: str, registry: Registry) -> Report:
     rows = {}
     for name, found in kept["rows"].items():
         rows[name] = [Row(**{**one, "missed": tuple(one["missed"])}) for one in found]
-    return Report(**{**kept, "rows": rows})
+    return Report(**{**kept, "rows": rows, "dialogues": [played(**one) for one in kept["dialogues"]]})
 
 
 def digest(kind: str) -> str:
     """SHA-256 of the sets that a model of this kind is measured on."""
     found = hashlib.sha256()
-    for file in [*(FROZEN / name for name in SETS[kind].values()), REGRESSIONS]:
+    talks = [FROZEN / "dialogues.yml", *sorted((FROZEN / "dialogues").glob("*.yml"))] if kind == "dialogue" else []
+    for file in [*(FROZEN / name for name in SETS[kind].values()), REGRESSIONS, *talks]:
         found.update(file.name.encode() + b"\0" + (file.read_bytes() if file.exists() else b""))
     return found.hexdigest()[:16]
 

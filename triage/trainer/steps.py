@@ -15,18 +15,19 @@ from bot.settings import Settings
 from models import NoModel, Registry
 from nlu_data import Complaint, DataError, Utterance, writing
 from triage.trainer import report
-from triage.trainer.compare import compare
 from triage.trainer.hygiene import checkup
 from triage.trainer.jobs import KINDS, Jobs, Refusal, Work
 from triage.trainer.labels import Accepted, accepted, settle
-from triage.trainer.report import NoReport, Report
+from triage.trainer.promotion import compared
+from triage.trainer.rehearsal import Played, rehearse
+from triage.trainer.report import NoReport
 
 NAMES = {"dialogue": "对话模型", "triage": "分类模型"}
 
 
 def plan(verb: str, kinds: Sequence[str] = KINDS) -> tuple[str, ...]:
     """The names of a job's steps: `train`, or `evaluate` for versions that are there."""
-    reports = [f"report-{kind}" for kind in kinds]
+    reports = [*("rehearse-dialogue" for kind in kinds if kind == "dialogue"), *(f"report-{kind}" for kind in kinds)]
     if verb == "evaluate":
         return (*reports, "compare")
     return ("labels", "hygiene", *(f"train-{kind}" for kind in kinds), *reports, "compare")
@@ -36,6 +37,7 @@ def work(id: str, root: Path) -> None:
     """Do the job `id`; how it ended is in its status."""
     with Jobs(root).working(id) as job:
         versions = dict(job.job.arguments.get("versions", {}))
+        dialogues: dict[str, list[Played]] = {}
         for name in job.job.plan:
             with job.step(name):
                 match name.split("-"):
@@ -45,8 +47,12 @@ def work(id: str, root: Path) -> None:
                         hygiene()
                     case ["train", kind]:
                         versions[kind] = train(job, kind, root)
+                    case ["rehearse", kind]:
+                        wanted = unmeasured(kind, versions[kind], root)
+                        dialogues = rehearse([Registry(kind, root).path(version) for version in wanted], job.part)
                     case ["report", kind]:
-                        reported(kind, versions[kind], root)
+                        for version in unmeasured(kind, versions[kind], root):
+                            report.make(kind, version, Registry(kind, root), dialogues.get(version, ()))
                     case _:
                         for kind, version in versions.items():
                             tell(job, kind, version, root)
@@ -133,28 +139,23 @@ def version_of(registry: Registry, source: str) -> str | None:
     return found[-1] if found else None
 
 
-def reported(kind: str, version: str, root: Path) -> None:
-    """See to the reports of a version and of the current one."""
-    registry = Registry(kind, root)
-    for wanted in {version, current(kind, root) or version}:
-        find_or_make(registry, kind, wanted)
-
-
-def find_or_make(registry: Registry, kind: str, version: str) -> Report:
-    """The kept report, or a new one."""
-    try:
-        return report.find(kind, version, registry)
-    except NoReport:
-        return report.make(kind, version, registry)
+def unmeasured(kind: str, version: str, root: Path) -> list[str]:
+    """Which of a version and the current one have no report on the sets as they are."""
+    found = []
+    for one in sorted({version, current(kind, root) or version}):
+        try:
+            report.find(kind, one, Registry(kind, root))
+        except NoReport:
+            found.append(one)
+    return found
 
 
 def tell(job: Work, kind: str, version: str, root: Path) -> None:
     """Note in one sentence how a version stands beside the current one."""
-    registry, now = Registry(kind, root), current(kind, root)
-    if now is None:
+    if current(kind, root) is None:
         return job.note(f"{NAMES[kind]}：还没有现用模型。")
-    found = compare(find_or_make(registry, kind, now), find_or_make(registry, kind, version))
-    job.note(f"{NAMES[kind]}：{found.verdict}")
+    found = compared(kind, version, root)
+    job.note(f"{NAMES[kind]}：{found.verdict}{found.passed}")
 
 
 def current(kind: str, root: Path) -> str | None:

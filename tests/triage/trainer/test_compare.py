@@ -10,13 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from triage.trainer.compare import compare, mcnemar
+from triage.trainer.compare import compare, mcnemar, view
+from triage.trainer.rehearsal import Fault, Played
 from triage.trainer.report import Report, Row
 
 
-def report(version: str, reads: Sequence[str], wanted: Sequence[str], regressions: Sequence[Row] = ()) -> Report:
+def report(
+    version: str, reads: Sequence[str], wanted: Sequence[str], regressions: Sequence[Row] = (), *faults: Fault | None
+) -> Report:
     rows = [Row(f"句子{n}", want, read, 0.9) for n, (want, read) in enumerate(zip(wanted, reads, strict=True))]
-    return Report("dialogue", version, "d", "", {"frozen": rows, "robust": [], "regressions": regressions}, {}, {})
+    sets = {"frozen": rows, "robust": [], "regressions": regressions}
+    dialogues = [Played(f"对话{n}", fault) for n, fault in enumerate(faults)]
+    return Report("dialogue", version, "d", "", sets, {}, {}, dialogues)
 
 
 WANTED = ["query_bill"] * 20 + ["greet"] * 20
@@ -50,6 +55,19 @@ def test_one_lost_danger_row_is_refused() -> None:
     wanted = ["report_safety_hazard", *WANTED]
     found = compare(report("old", wanted, wanted), report("new", ["greet", *WANTED], wanted))
     assert found.refusals == ("1句涉及人身安全的话不再认得",)
+
+
+def test_a_dialogue_that_went_well_and_no_longer_does_is_refused() -> None:
+    fault = Fault(2, "催一下", ["没有说“催办”"], "您好")
+    old, new = report("old", WANTED, WANTED, (), None, fault), report("new", WANTED, WANTED, (), fault, fault)
+    found = compare(old, new)
+    assert found.refusals == ("1段原来能办完的对话办不完了",)
+    assert found.passed == "对话：通过 0 / 2，现用模型通过 1 / 2。"
+    assert [(one["name"], one["turn"], one["current"]) for one in view(found)["dialogues"]] == [
+        ("对话0", 2, True),
+        ("对话1", 2, False),
+    ]
+    assert not compare(new, old).refusals and not compare(new, new).refusals
 
 
 def test_a_p1_that_is_seen_as_p1_is_kept_whatever_its_category() -> None:

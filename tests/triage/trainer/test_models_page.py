@@ -45,6 +45,8 @@ def test_a_better_version_goes_live_and_back(browser: Browser, served: DeskServe
     row.get_by_text("看报告和比较").click()
     expect(page.locator(".verdict")).to_contain_text("比现用模型多认对")
     expect(page.locator(".verdict")).to_contain_text("可以上线")
+    expect(page.locator("#comparison .passed")).to_have_text("对话：通过 2 / 2，现用模型通过 2 / 2。")
+    expect(page.locator(".figure", has_text="对话")).to_contain_text("通过 2 / 2")
     expect(page.locator(".picture")).to_have_count(3)
     page.locator("#comparison").get_by_text("少认对").click()
     losses = page.locator("#comparison table tr").count() - 1
@@ -61,6 +63,15 @@ def test_a_better_version_goes_live_and_back(browser: Browser, served: DeskServe
     page.click("#ask-agree")
     expect(page.locator("#kind-dialogue")).to_contain_text("现用版本：v1")
     assert Registry("dialogue", models).current().name == "v1"
+
+
+def test_a_dialogue_that_fails_is_shown_with_the_turn_and_the_reason(browser: Browser, served: DeskServer) -> None:
+    page = enter(browser, served, "models/dialogue/v3")
+    expect(page.locator(".verdict")).to_contain_text("1段原来能办完的对话办不完了")
+    expect(page.locator("#comparison .passed")).to_have_text("对话：通过 1 / 2，现用模型通过 2 / 2。")
+    page.locator("#comparison").get_by_text("对话没通过 1").click()
+    cells = page.locator("#comparison table tr").nth(1).locator("td")
+    assert cells.all_inner_texts() == ["催办", "2", "催一下", "没有说“催办”", "通过"]
 
 
 def test_a_worse_version_asks_who_answers_for_it(browser: Browser, served: DeskServer, models: Path) -> None:

@@ -15,10 +15,13 @@ from models import NoModel, Registry
 from tests.triage.stage import Stage, Url, run
 from tests.triage.trainer.items import add
 from tests.triage.trainer.versions import evaluated, version
+from triage import training
+from triage.classifier import OnnxClassifier
 from triage.trainer import promotion, report, steps
 from triage.trainer.jobs import Jobs, Work
 from triage.trainer.labels import Labels
 from triage.trainer.promotion import Override, Worse
+from triage.trainer.rehearsal import Fault, Played
 from triage.trainer.report import NoReport, Row
 from triage.trainer.review import Kind, ReviewItemRow, State
 
@@ -136,6 +139,50 @@ def test_a_worse_version_needs_a_person_and_a_reason(tmp_path: Path) -> None:
     assert promotion.rollback("dialogue", "li", tmp_path) == "v1" and registry.current().name == "v1"
     with pytest.raises(NoModel):
         promotion.rollback("dialogue", "li", tmp_path)
+
+
+def test_a_dialogue_that_fails_blocks_the_promotion(tmp_path: Path) -> None:
+    registry = Registry("dialogue", tmp_path)
+    version(registry, "v1", "2026-11-01")
+    version(registry, "v2", "2026-11-02")
+    registry.promote("v1", "zhou", "第一版")
+    rows = [Row("你好", "greet", "greet", 0.9)]
+    evaluated(registry, "v1", rows, [Played("查电费")])
+    evaluated(registry, "v2", rows, [Played("查电费", Fault(1, "查电费", ["没有回答"], ""))])
+    with pytest.raises(Worse, match="1段原来能办完的对话"):
+        promotion.promote("dialogue", "v2", "zhou", "", None, tmp_path)
+    promotion.promote("dialogue", "v2", "zhou", "", Override("周老师", "这段对话要改"), tmp_path)
+    assert registry.current().name == "v2"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wrong", [{"category": "other"}, {"priority": "P4"}])
+def test_a_complaint_that_is_misread_again_blocks_the_promotion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str]
+) -> None:
+    training.ensure()
+    registry, model = Registry("triage", tmp_path), Registry("triage").current()
+    for name in ("v1", "v2"):
+        shutil.copytree(model, registry.folder / name)
+    registry.promote("v1", "zhou", "第一版")
+    monkeypatch.setattr(report, "REGRESSIONS", tmp_path / "regressions.jsonl")
+    monkeypatch.setitem(report.SETS, "triage", dict.fromkeys(report.SETS["triage"], "complaints_valid.jsonl"))
+    text = "抄表员三个月没来抄表，电费乱收"
+    [read] = OnnxClassifier(model).classify([text])
+    right = {"text": text, "category": read.category, "priority": read.priority}
+    for corrected, broken in ((right, 0), ({**right, **wrong}, 1)):
+        (tmp_path / "regressions.jsonl").write_text(json.dumps(corrected, ensure_ascii=False) + "\n", "utf-8")
+        for name in ("v1", "v2"):
+            report.make("triage", name, registry)
+        assert len(promotion.compared("triage", "v2", tmp_path).broken) == broken
+    with pytest.raises(Worse, match="1句纠正过的话又读错了"):
+        promotion.promote("triage", "v2", "zhou", "", None, tmp_path)
+    assert registry.current().name == "v1"
+
+
+def test_a_job_plays_dialogues_only_for_the_dialogue_model() -> None:
+    assert "rehearse-dialogue" in steps.plan("evaluate", ["dialogue"])
+    assert "rehearse-dialogue" not in steps.plan("train", ["triage"])
 
 
 def test_a_report_is_out_of_date_once_a_correction_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import nlu_data
 from models import Registry
 from triage.trainer import report
+from triage.trainer.rehearsal import Fault, Played
 from triage.trainer.report import FROZEN, SETS, Report, Row
 
 
@@ -19,13 +20,16 @@ def version(registry: Registry, name: str, created: str) -> None:
     (place / "card.json").write_text(json.dumps({"version": name, "created": created, "author": "zhou"}))
 
 
-def evaluated(registry: Registry, name: str, rows: list[Row]) -> None:
+def evaluated(registry: Registry, name: str, rows: list[Row], dialogues: Sequence[Played] = ()) -> None:
     sets = {"frozen": rows, "robust": [], "regressions": []}
-    report.keep(registry, Report("dialogue", name, report.digest("dialogue"), "", sets, {}, {}))
+    report.keep(registry, Report("dialogue", name, report.digest("dialogue"), "", sets, {}, {}, dialogues))
 
 
 def furnished(models: Path, name: str, created: str, wrong: float, misread: Mapping[str, str] | None = None) -> None:
-    """A version that reads a share of the frozen sentences wrong, and those of `misread` as said there."""
+    """A version that reads a share of the frozen sentences wrong, and those of `misread` as said there.
+
+    Where it is more than half, one of two dialogues fails.
+    """
     registry, dice = Registry("dialogue", models), random.Random(1)
     version(registry, name, created)
     intents = [intent for group in nlu_data.TOPICS.values() for intent in group]
@@ -39,4 +43,6 @@ def furnished(models: Path, name: str, created: str, wrong: float, misread: Mapp
             rows[which].append(Row(one.plain, one.intent, read, 0.5 + dice.random() / 2))
     figures = {which: report.measure(found) for which, found in rows.items()}
     latency = {"mean_ms": 3.0, "p50_ms": 3.0, "p95_ms": 5.2}
-    report.keep(registry, Report("dialogue", name, report.digest("dialogue"), created, rows, latency, figures))
+    fault = Fault(2, "催一下", ["没有说“催办”"], "您好，请问有什么可以帮您？") if wrong > 0.5 else None
+    talks = [Played("查电费"), Played("催办", fault)]
+    report.keep(registry, Report("dialogue", name, report.digest("dialogue"), created, rows, latency, figures, talks))

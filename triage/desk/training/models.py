@@ -83,7 +83,7 @@ def versions(parts: Parts) -> APIRouter:
             found = await asyncio.to_thread(report.find, kind, version, registry)
         return {
             "kind": kind, "version": version, "at": found.at, "figures": found.figures, "latency": found.latency,
-            "names": labels(parts, kind),
+            "passed": found.passed, "names": labels(parts, kind),
         }  # fmt: skip
 
     @api.get("/compare")

@@ -169,6 +169,8 @@ function drawn(report, set) {
   const between = (one) => `95%区间 ${percent(one.low)}–${percent(one.high)}`;
   tiles.append(tile("读对的句子", percent(figures.accuracy.value), `${figures.accuracy.right}/${figures.accuracy.of}，${between(figures.accuracy)}`), tile("各类平均F1", percent(figures.macro_f1.value), between(figures.macro_f1)),
     tile("认出的安全句", `${figures.danger.right}/${figures.danger.of}`, "一句都不该漏"), tile("把握误差", percent(figures.calibration.ece), "越小，模型说的把握越可信"), tile("读一句的时间", `${report.latency.p95_ms.toFixed(1)}毫秒`, "95%的句子不超过"));
+  const [passed, of] = report.passed;
+  if (of) tiles.append(tile("对话", `通过 ${passed} / ${of}`, "整段说完，每句都答对"));
   const rows = Object.entries(figures.classes).filter(([, one]) => one.support).map(([name, one]) => ({ name: word(name), ...one.f1, one, said: `${word(name)}：F1 ${percent(one.f1.value)}（${percent(one.f1.low)}–${percent(one.f1.high)}），查准${percent(one.precision.value)}，查全${percent(one.recall.value)}，${one.support}句` })).sort((a, b) => a.value - b.value);
   const card = (title, ...parts) => { const made = element("section", "card"); made.append(element("h2", "", title), ...parts); return made; };
   const whole = (title, ...parts) => { const made = card(title, ...parts); made.classList.add("whole"); return made; };
@@ -180,18 +182,23 @@ function drawn(report, set) {
 }
 /** Rows that differ, by what became of them. */
 function comparison(found) {
-  const groups = { wins: ["多认对", found.wins], losses: ["少认对", found.losses], endangered: ["安全句不再认得", found.endangered], broken: ["纠正过又读错", found.broken] }, word = (name) => found.names[name] || name;
+  const groups = { wins: ["多认对", found.wins], losses: ["少认对", found.losses], endangered: ["安全句不再认得", found.endangered], broken: ["纠正过又读错", found.broken], dialogues: ["对话没通过", found.dialogues] }, word = (name) => found.names[name] || name;
   const card = element("section", "card"), chips = element("div", "chips"), body = element("div");
   card.id = "comparison";
+  const columns = {
+    rows: [["句子", "应读作", "现用版本", "这个版本"], (one) => [one.text, word(one.wanted), `${word(one.current)} ${percent(one.current_confidence)}`, `${word(one.candidate)} ${percent(one.candidate_confidence)}`]],
+    broken: [["句子", "应读作", "这个版本"], (one) => [one.text, word(one.wanted), `${word(one.read)}${one.missed.length ? `，缺${one.missed.join("、")}` : ""}`]],
+    dialogues: [["对话", "第几句", "客户说", "哪里不对", "现用版本"], (one) => [one.name, one.turn, one.said, one.why.join("；"), one.current ? "通过" : "也没通过"]],
+  };
   const show = (name) => {
     for (const chip of chips.children) chip.setAttribute("aria-pressed", String(chip.dataset.group === name));
     const rows = groups[name][1];
-    const cells = name === "broken" ? (one) => [one.text, word(one.wanted), `${word(one.read)}${one.missed.length ? `，缺${one.missed.join("、")}` : ""}`] : (one) => [one.text, word(one.wanted), `${word(one.current)} ${percent(one.current_confidence)}`, `${word(one.candidate)} ${percent(one.candidate_confidence)}`];
-    body.replaceChildren(rows.length ? table(groups[name][0], name === "broken" ? ["句子", "应读作", "这个版本"] : ["句子", "应读作", "现用版本", "这个版本"], rows.slice(0, 300).map(cells)) : element("p", "hint", "没有这样的句子。"));
+    const [head, cells] = columns[name] || columns.rows;
+    body.replaceChildren(rows.length ? table(groups[name][0], head, rows.slice(0, 300).map(cells)) : element("p", "hint", "没有这样的。"));
   };
   chips.append(...Object.entries(groups).map(([name, [title, rows]]) => { const made = button(`${title} ${rows.length}`, "", () => show(name)); made.dataset.group = name; return made; }));
   const chance = Object.entries(found.p).map(([set, p]) => `${SETS[set]} p=${p < 0.001 ? "<0.001" : p.toFixed(3)}`).join("，");
-  card.append(element("h2", "", `和现用版本 ${found.current} 逐句比较`), chips, body, element("p", "small", `McNemar精确检验：${chance}。p小于0.05，差别才不像是偶然。`));
+  card.append(element("h2", "", `和现用版本 ${found.current} 逐句比较`), element("p", "passed", found.passed), chips, body, element("p", "small", `McNemar精确检验：${chance}。p小于0.05，差别才不像是偶然。`));
   show("wins");
   return card;
 }
