@@ -6,7 +6,7 @@ All of a call's rows are checked before anything is written, and either every fi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -42,19 +42,19 @@ def from_desk(text: str, category: str, priority: str, at: datetime) -> Complain
 def put(
     rows: Iterable[Utterance | Complaint],
     at: datetime,
-    regressions: Iterable[Utterance | Complaint] = (),
+    regressions: Mapping[Utterance | Complaint, Sequence[Mapping[str, str]]] | None = None,
     root: Path = HERE,
     dry: bool = False,
 ) -> Written:
     """Write rows: a text that already stands in the training files takes the new label, another is added.
 
-    Utterances go to the end of their intent, complaints to `complaints/desk.jsonl`, `regressions` to
-    `regressions.jsonl` with the time `at`. With `dry` nothing is written. Raises `DataError` for a row that does not
-    fit, or two of the same text and different labels, and `files.Busy`; then nothing is written either.
+    Utterances go to the end of their intent, complaints to `complaints/desk.jsonl`, `regressions`, each with the turns
+    before it, to `regressions.jsonl` with the time `at`. With `dry` nothing is written. Raises `DataError` for a row
+    that does not fit, or two of the same text and different labels, and `files.Busy`; then nothing is written either.
     """
-    rows, wrong = list(rows), list(regressions)
+    rows, wrong = list(rows), regressions or {}
     _fit(rows)
-    _fit(wrong)
+    _fit([*wrong])
     with changing(root) as change:
         edits = _Edits(change)
         written = Written()
@@ -66,8 +66,8 @@ def put(
                 edits.put(row, written)
             else:
                 edits.put_complaint(row, written)
-        for row in wrong:
-            edits.put_regression(row, at)
+        for row, before in wrong.items():
+            edits.put_regression(row, before, at)
         if not dry:
             edits.done()
     return written
@@ -178,17 +178,17 @@ class _Edits:
         lines.insert(min(int(number), len(lines)) - 1, _line({field: getattr(row, field) for field in FIELDS}))
         self._change.write(file, "\n".join(lines))
 
-    def put_regression(self, row: Utterance | Complaint, at: datetime) -> None:
+    def put_regression(self, row: Utterance | Complaint, before: Sequence[Mapping[str, str]], at: datetime) -> None:
         file, text = self._root / "regressions.jsonl", text_of(row)
         if isinstance(row, Utterance):
             entities = [{"entity": name, "value": text[a:b], "start": a, "end": b} for name, a, b in row.spans]
             label: dict[str, Any] = {"intent": row.intent, "entities": entities}
         else:
             label = {"category": row.category, "priority": row.priority}
-        wanted = {"text": text, **label, "at": at.isoformat()}
+        wanted = {"text": text, **label, **({"before": list(before)} if before else {}), "at": at.isoformat()}
         lines = self._change.read(file).split("\n")
         for index, line in enumerate(lines):
-            if line.strip() and (kept := json.loads(line))["text"] == text and kept.keys() == wanted.keys():
+            if line.strip() and (kept := json.loads(line))["text"] == text and label.keys() <= kept.keys():
                 lines[index] = _line(wanted)
                 self._change.write(file, "\n".join(lines))
                 return

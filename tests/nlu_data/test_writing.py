@@ -45,7 +45,7 @@ def test_new_rows_go_to_their_topic_and_to_the_desks_complaints(root: Path) -> N
         question,
         from_desk("你们把我家门口的杆子\n换成水泥的要多久嘛", "construction", "P3", NOW),
     ]
-    written = put(rows, NOW, regressions=[question], root=root)
+    written = put(rows, NOW, regressions={question: [{"say": "你好"}]}, root=root)
     assert written.added == rows
     changed = _changed(root)
     assert changed.pop("intents/billing.yml") == ["+     - ［微笑］[上回](month)那张单子数目看不懂"]

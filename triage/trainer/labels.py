@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -23,6 +23,7 @@ from bot.database import Base, Database, MessageRow, UtcDateTime
 from nlu_data import CATEGORIES, ENTITIES, PRIORITIES, TOPICS
 from triage.masking import invent
 from triage.ticket import TicketRow
+from triage.trainer.context import before
 from triage.trainer.review import Kind, ReviewError, ReviewItemRow, State, found
 
 SECOND_READ = 10
@@ -90,7 +91,8 @@ class Standing:
 class Accepted:
     """A settled label that is not yet in the files; made-up values stand in `text` for personal data.
 
-    `entities`: (entity, start, end) in reading order. `corrected`: the label is not what the model had read.
+    `entities`: (entity, start, end) in reading order. `corrected`: the label is not what the model had read; `before`
+    are the customer's turns before it.
     """
 
     item: int
@@ -103,6 +105,7 @@ class Accepted:
     entities: tuple[tuple[str, int, int], ...] = ()
     category: str | None = None
     priority: str | None = None
+    before: tuple[Mapping[str, str], ...] = ()
 
     @property
     def marked(self) -> str:
@@ -316,11 +319,14 @@ async def accepted(session: AsyncSession) -> list[Accepted]:
             continue
         spans = tuple((one["entity"], one["start"], one["end"]) for one in label["entities"])
         said = item.suggestion
-        before = tuple((one["entity"], one["start"], one["end"]) for one in said.get("entities") or ())
+        read_spans = ((one["entity"], one["start"], one["end"]) for one in said.get("entities") or ())
         corrected = label["intent"] != said.get("read", said.get("intent")) or spans != tuple(
-            sorted(before, key=lambda one: one[1])
+            sorted(read_spans, key=lambda one: one[1])
         )
-        ready.append(Accepted(item.id, item.version, Kind.DIALOGUE, text, at, corrected, label["intent"], spans))
+        turns = await before(session, item.conversation_id, item.seq, item.id) if corrected else ()
+        ready.append(
+            Accepted(item.id, item.version, Kind.DIALOGUE, text, at, corrected, label["intent"], spans, before=turns)
+        )
     return ready
 
 

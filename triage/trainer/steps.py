@@ -98,7 +98,7 @@ def _put(ready: Sequence[Accepted], rows: dict[int, Utterance | Complaint], data
     """Write rows all or none; how many were too near to a frozen sentence."""
     now, wanted = datetime.now(UTC), [rows[one.item] for one in ready]
     out = {id(row) for row in writing.put(wanted, now, root=data, dry=True).kept_out}
-    corrected = [rows[one.item] for one in ready if one.corrected and id(rows[one.item]) not in out]
+    corrected = {rows[one.item]: one.before for one in ready if one.corrected and id(rows[one.item]) not in out}
     writing.put(wanted, now, corrected, data)
     return len(out)
 

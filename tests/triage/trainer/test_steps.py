@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import nlu_data
 from bot.message import Reading
 from bot.readings import store, text_key
 from models import NoModel, Registry
+from nlu_data import dialogues
 from tests.triage.stage import Stage, Url, run
 from tests.triage.trainer.items import add
 from tests.triage.trainer.versions import evaluated, version
@@ -75,6 +77,33 @@ def test_settled_labels_go_into_the_files_once_and_become_regressions(
         before = {file: file.read_bytes() for file in data.rglob("*.*l")}
         await steps.labels(work, stage.database, data)
         assert before == {file: file.read_bytes() for file in data.rglob("*.*l")}
+
+    run(database_url(), scene)
+
+
+def test_a_correction_keeps_what_the_customer_did_before_it(database_url: Url, tmp_path: Path, data: Path) -> None:
+    said = "那个盒盒今天不走字喽"
+
+    async def scene(stage: Stage) -> None:
+        await stage.say("c" + said, "昨天的事")
+        stage.now += timedelta(hours=2)
+        for text in ("我叫王小明，电费好高", "3310991234 8811"):
+            await stage.say("c" + said, text)
+        item = await add(stage, said)
+        label = {"intent": "report_meter_problem", "entities": []}
+        book = Labels(stage.database, lambda: stage.now)
+        for number, reader in enumerate(("zhou", "lin")):
+            if (await book.label(item, reader, label, number)).status == State.LABELLED:
+                break
+        await steps.labels(job(tmp_path), stage.database, data)
+        regressions = data / "regressions.jsonl"
+        (kept,) = (json.loads(line) for line in regressions.read_text("utf-8").splitlines() if said in line)
+        name, account = (turn["say"] for turn in kept["before"])
+        assert account == "{plain_no} {plain_end}"
+        assert "王小明" not in name and name.startswith("我叫") and name.endswith("，电费好高")
+        (found,) = (one for one in dialogues.corrected(regressions) if one.name == said)
+        assert [turn["say"] for turn in found.turns] == [name, "3310000017 1580", said]
+        assert found.turns[-1]["read"] == "report_meter_problem" and found.corrected
 
     run(database_url(), scene)
 
