@@ -26,6 +26,7 @@ from typing import Any
 from sqlalchemy import select
 
 from bot.app import Bridge, assemble
+from bot.conversation import BOT_UNAVAILABLE
 from bot.database import Database
 from bot.message import Button, Inbound, Message, Owner
 from bot.readings import ReadingRow
@@ -34,6 +35,8 @@ from bot.settings import Settings
 from models import Registry
 
 SENDERS = 8
+TRIES = 3
+"""A dialogue in which nobody answered is played again: a busy machine is no fault of the model, a broken one stays."""
 READY_WITHIN = 300
 PATIENCE = 60.0
 """Seconds a turn may take: a rehearsal gives way to everybody, and slowness is not what it looks for."""
@@ -170,7 +173,11 @@ async def _all(
 
     async def one(turns: Sequence[Turn]) -> Fault | None:
         async with places:
-            return await play(bridge, turns)
+            for _ in range(TRIES):
+                fault = await play(bridge, turns)
+                if fault is None or BOT_UNAVAILABLE not in fault.heard:
+                    break
+            return fault
 
     for version in versions:
         if registry.current().name != version:
