@@ -14,6 +14,8 @@ from channels.rendering import NO_PICTURES
 from tests.bot.test_files import photo
 from tests.channels.stage import TelegramStage, WeChatStage, play
 
+pytestmark = pytest.mark.slow
+
 Url = Callable[[], str]
 
 

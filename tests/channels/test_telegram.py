@@ -15,6 +15,8 @@ from tests import databases
 from tests.bot.test_files import document, photo, voice
 from tests.channels.stage import TelegramStage, play
 
+pytestmark = pytest.mark.slow
+
 Url = Callable[[], str]
 doors = pytest.mark.parametrize("webhook", [False, True])
 

@@ -20,6 +20,8 @@ from channels.wechat.passive import LATER
 from tests.bot.test_files import photo
 from tests.channels.stage import INTERVAL, WeChatStage, play
 
+pytestmark = pytest.mark.slow
+
 Url = Callable[[], str]
 modes = pytest.mark.parametrize("mode", ["plain", "compatible", "aes"])
 
@@ -274,7 +276,6 @@ def test_a_quick_answer_goes_out_with_the_first_try(sqlite_url: Url) -> None:
     play(stage, scene)
 
 
-@pytest.mark.slow
 @modes
 def test_a_slow_answer_goes_out_with_a_later_try(sqlite_url: Url, mode: str) -> None:
     stage = WeChatStage(sqlite_url(), passive=True)
@@ -288,7 +289,6 @@ def test_a_slow_answer_goes_out_with_a_later_try(sqlite_url: Url, mode: str) -> 
     play(stage, scene)
 
 
-@pytest.mark.slow
 def test_a_very_slow_answer_is_fetched_by_anything(sqlite_url: Url) -> None:
     stage = WeChatStage(sqlite_url(), passive=True)
 
@@ -303,7 +303,6 @@ def test_a_very_slow_answer_is_fetched_by_anything(sqlite_url: Url) -> None:
     play(stage, scene)
 
 
-@pytest.mark.slow
 def test_a_new_question_gets_its_own_answer_beside_the_old_one(database_url: Url) -> None:
     stage = WeChatStage(database_url(), passive=True)
 
@@ -317,7 +316,6 @@ def test_a_new_question_gets_its_own_answer_beside_the_old_one(database_url: Url
     play(stage, scene)
 
 
-@pytest.mark.slow
 def test_an_old_answer_and_a_new_question_that_is_slow_too(sqlite_url: Url) -> None:
     stage = WeChatStage(sqlite_url(), passive=True)
 
@@ -332,7 +330,6 @@ def test_an_old_answer_and_a_new_question_that_is_slow_too(sqlite_url: Url) -> N
     play(stage, scene)
 
 
-@pytest.mark.slow
 def test_more_than_one_message_holds_waits_for_the_next(sqlite_url: Url) -> None:
     stage = WeChatStage(sqlite_url(), passive=True)
 
@@ -350,7 +347,6 @@ def test_more_than_one_message_holds_waits_for_the_next(sqlite_url: Url) -> None
     play(stage, scene)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("delay", [0.1, 2.1, 6])
 def test_any_delay_and_a_restart_make_one_turn_and_one_reply(database_url: Url, delay: float) -> None:
     stage = WeChatStage(database_url(), passive=True)
