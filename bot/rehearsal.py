@@ -13,11 +13,10 @@ import asyncio
 import json
 import re
 import signal
-import socket
 import sys
 import tempfile
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -26,25 +25,21 @@ from typing import Any
 from sqlalchemy import select
 
 from bot.app import Bridge, assemble
-from bot.conversation import BOT_UNAVAILABLE
 from bot.database import Database
 from bot.message import Button, Inbound, Message, Owner
 from bot.readings import ReadingRow
 from bot.serving import serve
-from bot.settings import Settings
+from bot.settings import Settings, free_port
 from models import Registry
+from nlu_data.dialogues import Fault, Turn
 
 SENDERS = 8
-TRIES = 3
-"""A dialogue in which nobody answered is played again: a busy machine is no fault of the model, a broken one stays."""
 READY_WITHIN = 300
 PATIENCE = 60.0
 """Seconds a turn may take: a rehearsal gives way to everybody, and slowness is not what it looks for."""
 LONGEST_SENTENCE = 80
 NOT_UNDERSTOOD = "nlu_fallback"
 OWNERS = {Owner.BOT: "机器人", Owner.QUEUE: "排队等人工", Owner.AGENT: "坐席"}
-
-Turn = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -57,20 +52,6 @@ class Heard:
     owner: str
     read: str | None = None
     entities: Sequence[tuple[str, int, int]] = ()
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Where a dialogue went wrong: `turn` counts from 1, `why` tells in Chinese what was wrong with what was `heard`.
-
-    `read` is how the message was read, where the turn says how it must be.
-    """
-
-    turn: int
-    said: str
-    why: Sequence[str]
-    heard: str
-    read: str | None = None
 
 
 def choose(turn: Turn, offered: Sequence[Button]) -> tuple[str, str | None] | None:
@@ -119,7 +100,7 @@ async def play(bridge: Bridge, turns: Sequence[Turn]) -> Fault | None:
             await talk.delivered(receipt.conversation, fresh[-1].seq)
         heard = await _heard(bridge.database, receipt.conversation, receipt.seq, fresh, owner)
         if why := lacks(turn, heard):
-            return Fault(number, text, why, "\n".join(heard.texts), heard.read if "read" in turn else None)
+            return Fault(number, text, why, "\n".join(heard.texts))
         offered = list(heard.buttons)
     return None
 
@@ -173,11 +154,7 @@ async def _all(
 
     async def one(turns: Sequence[Turn]) -> Fault | None:
         async with places:
-            for _ in range(TRIES):
-                fault = await play(bridge, turns)
-                if fault is None or BOT_UNAVAILABLE not in fault.heard:
-                    break
-            return fault
+            return await play(bridge, turns)
 
     for version in versions:
         if registry.current().name != version:
@@ -196,14 +173,6 @@ async def _reading(bridge: Bridge, version: str) -> None:
             if follower.failure:
                 raise ValueError(follower.failure)
             await asyncio.sleep(0.2)
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def main(given: str, out: str, *models: str) -> int:

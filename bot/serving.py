@@ -48,6 +48,7 @@ async def serve(bridge: Bridge, *beside: Coroutine[None, None, None]) -> None:
             # compression would cost each socket more memory than all else together
             ws_per_message_deflate=False,
             ws_max_size=MOST_BYTES,
+            timeout_keep_alive=environment.KEPT_OPEN,
             timeout_graceful_shutdown=STOP_WITHIN,
         )
     )

@@ -6,7 +6,6 @@ The product runs from a copy of the project, whose training files and models the
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,13 +142,9 @@ def test_from_a_misunderstood_message_to_a_better_model_and_back(
     shadowed(page, browser, product, version)
     row = page.locator("#kind-dialogue tr", has_text=version)
     row.get_by_text("看报告和比较").click()
-    # reading one sentence better may cost a whole dialogue; then somebody answers for it
-    expect(page.locator(".verdict")).to_contain_text(re.compile("可以上线|不能直接上线：[0-9]+段原来能办完的对话办不完了。$"))
-    refused = "不能直接上线" in page.locator(".verdict").inner_text()
+    expect(page.locator(".verdict")).to_contain_text("可以上线")
     expect(page.locator("#comparison [data-group=broken]")).to_have_text("纠正过又读错 0")
     page.get_by_role("button", name="上线", exact=True).click()
-    if refused:
-        page.get_by_label("理由").fill("这句话问的人多，丢的那段另行纠正")
     page.click("#ask-agree")
     expect(page.locator("#notice")).to_contain_text("已上线")
     assert "发票" in heard_until(browser, product, understood=True)

@@ -15,12 +15,16 @@ from bot.settings import ROOT, python310
 HERE = Path(__file__).parent
 VENV = ROOT / ".venv-dialogue"
 LOCK = HERE / "requirements.lock"
+KEPT_OPEN = 75
+"""Seconds that the service and Rasa keep an idle connection: longer than who calls (15 and 5 seconds), for a call that
+meets the closing of its connection is lost, and with it the answer."""
 QUIET = {
     "RASA_TELEMETRY_ENABLED": "false",
     "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "PYTHONWARNINGS": "ignore",
     "PYPINYIN_NO_PHRASES": "true",  # only single characters are asked for; saves 40 MB
+    "SANIC_KEEP_ALIVE_TIMEOUT": str(KEPT_OPEN),
     "PYTHONPATH": str(ROOT),
 }
 
