@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
 from typing import Protocol
 
 from starlette.routing import BaseRoute
@@ -11,19 +10,6 @@ from starlette.routing import BaseRoute
 from bot.message import Attachment, Inbound, Outbound, Receipt
 
 Receive = Callable[[Inbound], Awaitable[Receipt]]
-
-REPLY_WINDOWS = {"wechat": timedelta(hours=48)}
-"""How long after the customer's last message a door still takes ours; doors not named have no limit.
-
-WeChat: developers.weixin.qq.com, 客服消息, error 45015.
-"""
-
-
-REPLY_QUOTAS = {"wechat": 5}
-"""How many of ours a door takes after each message of the customer's; doors not named have no limit.
-
-WeChat: developers.weixin.qq.com, 客服消息, error 45047; from 2023-06-12 five after a message (fewer after an event).
-"""
 
 
 class ChannelError(Exception):

@@ -37,8 +37,7 @@ from bot.dialogue import environment
 from bot.message import Speaker
 from bot.outbox import AGAIN
 from bot.rasa_process import RasaProcess
-from bot.rehearsal import free_port
-from bot.settings import ROOT, child_environment
+from bot.settings import ROOT, child_environment, free_port
 from channels.simulator.__main__ import environment as platform_settings
 from channels.simulator.__main__ import platforms
 from channels.simulator.telegram import TelegramPlatform

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import backlog, readings, safety, transcript
 from bot.bell import Bell, conversation_topic
-from bot.channel import REPLY_QUOTAS, REPLY_WINDOWS
 from bot.database import ContactRow, ConversationRow, Database, MessageRow, after_commit
 from bot.message import Attachment, Button, Delivery, Inbound, Message, Outbound, Owner, Receipt, Speaker, Turn
 
@@ -160,42 +159,10 @@ class Conversations:
                 .values(delivery=Delivery.DELIVERED, delivery_due=None)
             )
 
-    async def reply_until(self, conversation: int) -> datetime | None:
-        """Until when the customer's door takes replies (`REPLY_WINDOWS`); None without a limit."""
-        window = REPLY_WINDOWS.get((await self.contact(conversation)).channel)
-        if window is None:
-            return None
-        async with self._database.read() as session:
-            last = await session.scalar(
-                select(MessageRow.at)
-                .where(MessageRow.conversation_id == conversation, MessageRow.speaker == Speaker.CUSTOMER)
-                .order_by(MessageRow.seq.desc())
-                .limit(1)
-            )
-        return last + window if last else None
-
     async def settle(self) -> None:
         """Wait until every turn that was started has ended."""
         while self._turns:
             await asyncio.gather(*self._turns, return_exceptions=True)
-
-    async def replies_left(self, conversation: int) -> int | None:
-        """How many more the door takes until the customer writes again (`REPLY_QUOTAS`); None without a limit."""
-        quota = REPLY_QUOTAS.get((await self.contact(conversation)).channel)
-        if quota is None:
-            return None
-        async with self._database.read() as session:
-            last = select(func.max(MessageRow.seq)).where(
-                MessageRow.conversation_id == conversation, MessageRow.speaker == Speaker.CUSTOMER
-            )
-            sent = await session.scalar(
-                select(func.sum(MessageRow.delivery_parts)).where(
-                    MessageRow.conversation_id == conversation,
-                    MessageRow.seq > last.scalar_subquery(),
-                    MessageRow.delivery == Delivery.SENT,
-                )
-            )
-        return max(quota - (sent or 0), 0)
 
     async def unanswered(self) -> list[int]:
         """Conversations with a customer message that had no turn: what a restart must `answer`."""

@@ -22,7 +22,7 @@ TELLING = ("/Metadata", "/PieceInfo", "/AA", "/LastModified")
 def without_metadata(content: bytes) -> bytes:
     """The same pages alone; pictures within them stay as they are. Raises `ValueError` for what cannot be read."""
     try:
-        done = subprocess.run([sys.executable, __file__], input=content, capture_output=True, timeout=2 * SECONDS)
+        done = subprocess.run([sys.executable, "-I", __file__], input=content, capture_output=True, timeout=2 * SECONDS)
     except subprocess.TimeoutExpired as error:
         raise ValueError("the PDF takes too long to read") from error
     if done.returncode or not done.stdout:

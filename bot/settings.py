@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -104,6 +105,14 @@ class Settings:
             telegram=_telegram(given),
             sample_day=_day("SAMPLE_DAY", given["SAMPLE_DAY"]) if "SAMPLE_DAY" in given else None,
         )
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _port(name: str, value: str) -> int:

@@ -23,6 +23,16 @@ _ACCOUNT = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
+class Fault:
+    """Where a dialogue went wrong: `turn` counts from 1; `why` tells it in Chinese, `heard` is what was answered."""
+
+    turn: int
+    said: str
+    why: Sequence[str]
+    heard: str
+
+
+@dataclass(frozen=True)
 class Dialogue:
     """`name` for people; `corrected`: its last turn is one that a trainer corrected."""
 

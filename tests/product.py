@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,16 +14,11 @@ from typing import Any
 
 import httpx
 
+from bot.settings import free_port
+
 ROOT = Path(__file__).parents[1]
 PASSWORD = "desk-of-the-tests"
 READY_WITHIN = 300
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def own_tree(to: Path) -> Path:

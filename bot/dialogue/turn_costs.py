@@ -32,11 +32,11 @@ from rasa.shared.exceptions import RasaException
 from rasa.utils.endpoints import EndpointConfig
 
 EVENTS = 40
+LONGEST_CALL = 300.0
 
 Lookup = dict[str, str]
 
 _open: dict[str, aiohttp.ClientSession] = {}
-_own_session = EndpointConfig.session
 _own_search = RulePolicy._find_action_from_rules
 _own_keys = RulePolicy._get_possible_keys
 _indexes: dict[int, tuple[Lookup, dict[str | None, Lookup]]] = {}
@@ -75,10 +75,11 @@ class _Kept:
 
 
 def session(endpoint: EndpointConfig) -> Any:
-    """One open session for each endpoint's address."""
+    """One open session for each endpoint's address, which knows a token and no other authentication."""
     if endpoint.url not in _open or _open[endpoint.url].closed:
-        _open[endpoint.url] = _own_session(endpoint)
-        _open[endpoint.url]._json_serialize = ujson.dumps
+        _open[endpoint.url] = aiohttp.ClientSession(
+            headers=endpoint.headers, timeout=aiohttp.ClientTimeout(total=LONGEST_CALL), json_serialize=ujson.dumps
+        )
     return _Kept(_open[endpoint.url])
 
 

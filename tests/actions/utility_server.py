@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from actions.systems_sample import SampleSystems
-from tests.product import free_port
+from bot.settings import free_port
 
 TOKEN = "token-of-the-tests"
 

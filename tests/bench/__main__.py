@@ -30,8 +30,8 @@ from websockets.asyncio.client import connect
 import nlu_data
 from bot import dialogue_model
 from bot.dialogue import environment
-from bot.settings import ROOT
-from tests.product import Product, free_port
+from bot.settings import ROOT, free_port
+from tests.product import Product
 from triage import training
 
 HERE = Path(__file__).parent / "stock"

@@ -31,7 +31,7 @@ from bot.database import Database
 from bot.dialogue import environment
 from bot.files import Files
 from bot.message import Speaker
-from bot.settings import child_environment
+from bot.settings import child_environment, free_port
 from channels.simulator.phone import Shown
 from channels.simulator.telegram import TelegramPlatform
 from channels.simulator.wechat import WeChatPlatform
@@ -41,7 +41,6 @@ from tests.bench.passive_peer import LATER as THEIR_LATER
 from tests.bench.passive_peer import PassivePeer
 from tests.channels.stage import INTERVAL, Bridge, SlowDialogue, TelegramStage, WeChatStage, served
 from tests.fakes import RememberingDesk
-from tests.product import free_port
 
 CUSTOMERS, EACH, COPIES = 20, 15, 3
 STORM_CUSTOMERS, STORM_EACH = 10, 6

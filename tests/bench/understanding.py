@@ -24,9 +24,8 @@ import httpx
 import nlu_data
 from bot import dialogue_model
 from bot.dialogue import environment
-from bot.settings import ROOT
+from bot.settings import ROOT, free_port
 from nlu_data.checks import FROZEN
-from tests.product import free_port
 
 STOCK = Path(__file__).parent / "stock"
 SETS = ("intents", "intents_robust")

@@ -15,10 +15,10 @@ from sqlalchemy import update
 from bot.channel import Throttled, Undeliverable
 from bot.database import MessageRow
 from bot.message import Delivery, Inbound
+from bot.settings import free_port
 from channels.webchat.channel import Webchat
 from tests.channels.stage import Bridge, TelegramStage, WeChatStage, served
 from tests.fakes import RememberingChannel
-from tests.product import free_port
 
 SECRET = "a secret of the tests"
 
@@ -180,7 +180,22 @@ class Web(Door):
         await self._post(who, {"type": "dance", "id": "1"})
 
 
-class WeChat(Door):
+class Simulated(Door):
+    """Before it stands the platform of `make sim`."""
+
+    stage: WeChatStage | TelegramStage
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        async with served(self.stage.platform.app(), self.stage._platform_port), super().open():
+            yield
+        await self.stage.platform.close()
+
+    async def heard(self, who: str) -> list[str]:
+        return self.stage.platform.heard(who)
+
+
+class WeChat(Simulated):
     name = "wechat"
 
     def __init__(self, url: str, passive: bool = False) -> None:
@@ -188,18 +203,9 @@ class WeChat(Door):
         self.stage.platform.faults.mode = "aes"
         self.bridge, self.platform, self.pushes = self.stage.bridge, self.stage.platform, not passive
 
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[None]:
-        async with served(self.platform.app(), self.stage._platform_port), super().open():
-            yield
-        await self.platform.close()
-
     async def say(self, who: str, text: str) -> None:
         self.platform.faults.copies = self.copies
         await self.platform.say(who, text)
-
-    async def heard(self, who: str) -> list[str]:
-        return self.platform.heard(who)
 
     async def swapped(self, who: str, first: str, second: str) -> None:
         early, late = next(self.platform._ids), next(self.platform._ids)
@@ -230,18 +236,12 @@ class WeChat(Door):
         self.platform.faults.slow = seconds
 
 
-class Telegram(Door):
+class Telegram(Simulated):
     name = "telegram"
 
     def __init__(self, url: str, webhook: bool = False) -> None:
         self.stage = TelegramStage(url, webhook)
         self.bridge, self.platform, self.webhook = self.stage.bridge, self.stage.platform, webhook
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[None]:
-        async with served(self.platform.app(), self.stage._platform_port), super().open():
-            yield
-        await self.platform.close()
 
     async def say(self, who: str, text: str) -> None:
         self.platform.faults.copies = self.copies
@@ -249,9 +249,6 @@ class Telegram(Door):
         if self.webhook:
             # Telegram gives a chat's updates one after the other
             await asyncio.sleep(0.1)
-
-    async def heard(self, who: str) -> list[str]:
-        return self.platform.heard(who)
 
     async def swapped(self, who: str, first: str, second: str) -> None:
         self.platform.faults.reorder = True

@@ -24,7 +24,8 @@ from bot.files import Files
 from bot.media import Media
 from bot.message import Attachment, Card, Outbound, Speaker, Turn
 from bot.outbox import Outbox
-from bot.settings import TelegramSettings, WeChatSettings
+from bot.reply_limits import ReplyLimits
+from bot.settings import TelegramSettings, WeChatSettings, free_port
 from channels.simulator.telegram import TelegramPlatform
 from channels.simulator.wechat import WeChatPlatform
 from channels.telegram import Telegram
@@ -32,7 +33,6 @@ from channels.wechat.channel import WeChat
 from channels.wechat.client import WeChatClient
 from channels.wechat.passive import Passive
 from tests.fakes import RememberingDesk, ScriptedDialogue
-from tests.product import free_port
 
 AES_KEY = "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C"
 INTERVAL = 1.2
@@ -93,7 +93,7 @@ class Bridge:
         if passive is not None:
             shortcuts.insert(0, passive.shortcut)
         self.outbox = Outbox(self.database, [self.channel], self.bell, lease=timedelta(seconds=5))
-        self.letters = DeadLetters(self.database, self.bell)
+        self.letters, self.limits = DeadLetters(self.database, self.bell), ReplyLimits(self.database)
         self.media = Media(self.database, [self.channel], self.files, self.conversations, self.bell)
         app = Starlette(routes=list(self.channel.routes(self.conversations.accept)))
         self._serving = served(app, self.port)

@@ -164,7 +164,7 @@ def test_a_closed_window_is_told_and_the_reply_comes_when_the_customer_writes(sq
         setattr(stage.platform.faults, fault, False)
         await stage.platform.say("o1", "二")
         await stage.bridge.until(lambda: stage.platform.heard("o1") == ["您说的是：一", "您说的是：二"])
-        until = await stage.bridge.conversations.reply_until(1)
+        until = await stage.bridge.limits.until(1)
         assert until is not None and 47.9 * 3600 < until.timestamp() - time.time() <= 48 * 3600
 
     play(stage, scene)
@@ -174,7 +174,7 @@ def test_what_may_still_be_sent_is_counted_until_the_customer_writes_again(sqlit
     stage = WeChatStage(sqlite_url())
 
     async def left() -> int | None:
-        return await stage.bridge.conversations.replies_left(1)
+        return await stage.bridge.limits.left(1)
 
     async def scene() -> None:
         await stage.platform.say("o1", "电费。" * 400)  # its answer takes two messages of WeChat's size

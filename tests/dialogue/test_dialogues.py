@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from bot.message import Button
-from bot.rehearsal import Heard, Turn, choose, lacks
+from bot.rehearsal import Heard, choose, lacks
 from nlu_data import dialogues
+from nlu_data.dialogues import Turn
 from tests.product import Customer, Product
 
 pytestmark = pytest.mark.rasa

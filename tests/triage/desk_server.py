@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import uvicorn
 
+from bot.settings import free_port
 from models import ROOT
-from tests.product import free_port
 from tests.triage.stage import PASSWORD, Stage
 from triage.desk.auth import Role
 

@@ -31,7 +31,7 @@ def delivery(parts: Parts, letters: DeadLetters) -> APIRouter:
                     "reason": letter.reason,
                     "at": letter.at.isoformat(),
                     "reply_until": until.isoformat()
-                    if (until := await parts.conversations.reply_until(letter.conversation))
+                    if (until := await parts.limits.until(letter.conversation))
                     else None,
                 }
                 for letter in found

@@ -13,6 +13,7 @@ from bot.conversation import Conversations
 from bot.database import Database
 from bot.dialogue import responses
 from bot.files import Files
+from bot.reply_limits import ReplyLimits
 from models import ROOT
 from nlu_data import HERE
 from triage.assignment import Assignment
@@ -50,6 +51,7 @@ class Parts:
     taxonomy: Taxonomy
     queue: TicketQueue
     conversations: Conversations
+    limits: ReplyLimits
     board: Board
     search: Search
     assignment: Assignment
@@ -80,7 +82,7 @@ def parts(
     audit = Audit(database)
     return Parts(
         database, bell, users, Access(users), audit, audited(audit), taxonomy, queue, conversations,
-        Board(database, now, search), search, assignment, Mass(database, queue, bell, now),
+        ReplyLimits(database), Board(database, now, search), search, assignment, Mass(database, queue, bell, now),
         Bulk(database, queue, bell, now), Writing(database, bell, now),
         Collecting(database, queue.classifier, taxonomy, now, models=models), records, brief, files, now, models,
         nlu, dialogue, Answers(database, sources(dialogue, nlu), previews or {}, now),

@@ -148,14 +148,14 @@ def tickets(parts: Parts) -> APIRouter:
             parts.brief(row.conversation_id), parts.writing.draft(user.username, id), parts.writing.viewers(id),
             parts.bulk.links(id),
         )  # fmt: skip
-        until = await parts.conversations.reply_until(row.conversation_id)
+        until = await parts.limits.until(row.conversation_id)
         async with parts.database.read() as session:
             running = await Timing.of(session, id)
         return {
             **board.view(row, full=user.role in WORKERS),
             "owner": owner,
             "reply_until": until.isoformat() if until else None,
-            "replies_left": await parts.conversations.replies_left(row.conversation_id),
+            "replies_left": await parts.limits.left(row.conversation_id),
             "transcript": [
                 {
                     "seq": m.seq, "from": m.speaker, "text": plain(m.text), "card": m.card, "at": m.at.isoformat(),

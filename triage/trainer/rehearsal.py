@@ -13,16 +13,7 @@ from typing import Any
 from bot.rasa_process import end_with_parent
 from bot.settings import ROOT, child_environment
 from nlu_data import dialogues
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Where a dialogue went wrong: `turn` counts from 1; `why` tells it in Chinese, `heard` is what was answered."""
-
-    turn: int
-    said: str
-    why: Sequence[str]
-    heard: str
+from nlu_data.dialogues import Fault
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ from bot.conversation import Conversations
 from bot.database import Database
 from bot.files import Files
 from bot.message import Outbound, Turn
+from bot.settings import free_port
 from channels.webchat.channel import Webchat
 from tests import databases
 from tests.fakes import RememberingDesk, ScriptedDialogue
-from tests.product import free_port
 
 T = TypeVar("T")
 SECRET = "a secret of the tests"

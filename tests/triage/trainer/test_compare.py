@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from nlu_data.dialogues import Fault
 from triage.trainer.compare import compare, mcnemar, view
-from triage.trainer.rehearsal import Fault, Played
+from triage.trainer.rehearsal import Played
 from triage.trainer.report import Report, Row
 
 

@@ -14,6 +14,7 @@ from bot.message import Reading
 from bot.readings import store, text_key
 from models import NoModel, Registry
 from nlu_data import dialogues
+from nlu_data.dialogues import Fault
 from tests.triage.stage import Stage, Url, run
 from tests.triage.trainer.items import add
 from tests.triage.trainer.versions import evaluated, version
@@ -23,7 +24,7 @@ from triage.trainer import promotion, report, steps
 from triage.trainer.jobs import Jobs, Work
 from triage.trainer.labels import Labels
 from triage.trainer.promotion import Override, Worse
-from triage.trainer.rehearsal import Fault, Played
+from triage.trainer.rehearsal import Played
 from triage.trainer.report import NoReport, Row
 from triage.trainer.review import Kind, ReviewItemRow, State
 

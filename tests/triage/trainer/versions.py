@@ -9,8 +9,9 @@ from pathlib import Path
 
 import nlu_data
 from models import Registry
+from nlu_data.dialogues import Fault
 from triage.trainer import report
-from triage.trainer.rehearsal import Fault, Played
+from triage.trainer.rehearsal import Played
 from triage.trainer.report import FROZEN, SETS, Report, Row
 
 
