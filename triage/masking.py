@@ -40,6 +40,7 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("name", re.compile(rf"((?:我是|本人是|本人|这里是|业主|客户|居民|用户|找)\s*)({_S}[{GIVEN}]{{1,2}})(){_END}")),
     ("name", re.compile(rf"(?<![谢前现])()({_S}[{GIVEN}]{{0,2}})({TITLES})")),
     ("name", re.compile(rf"((?:我|他|她|免贵|的|个|人)姓)({_S})()")),
+    ("number", re.compile(rf"({_DIGIT}{{10,16}}[\s，,、]{{1,2}})({_DIGIT}{{4}})()(?![0-9０-９年月])")),
     ("number", re.compile(rf"((?:后四位|尾号){_IS}|^)({_DIGIT}{{4}})()$")),
     ("door", re.compile(rf"()({_DIGIT}+(?:[-－]{_DIGIT}+)*)(号楼|号院|栋|幢|座|单元|楼|室|组|弄)")),
     ("door", re.compile(rf"((?:[路街巷道弄村里园]|胡同|大院|门牌)\s*)({_DIGIT}+)(号)")),
