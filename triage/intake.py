@@ -191,7 +191,7 @@ class Intake:
             return Opened(row.number, await self._timing.told(session, row))
 
     async def add(self, conversation: int, seq: int, text: str) -> Opened | None:
-        """More about the contact's newest open ticket, whose text grows by what it does not hold; None when there is none."""
+        """Add what the contact's newest open ticket does not hold yet to its text; None when there is no ticket."""
         async with self._database.write() as session:
             row = await self._history.newest(session, conversation, OPEN)
             if row is None:

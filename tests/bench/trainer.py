@@ -1,7 +1,8 @@
 """`python -m tests.bench trainer`: what the trainer's loop costs and whom it disturbs.
 
 A product in a tree of its own answers customers who ask for a bill at a steady pace: before, during and after a full
-training, and while a model is promoted and taken back again and again. Figures are printed, never asserted.
+training, and while a model is promoted and taken back again and again. Before that: how many seeded errors the review
+list shows first, and the keystrokes of a row beside doccano's. Figures are printed, never asserted.
 """
 
 from __future__ import annotations
@@ -22,10 +23,16 @@ from typing import Any
 import httpx
 from websockets.asyncio.client import connect
 
+import nlu_data
 from bot import dialogue_model
 from nlu_data import Utterance, writing
+from nlu_data.checks import FROZEN
+from nlu_data.names import FALLBACK, names
+from tests import databases
 from tests.product import PASSWORD, Product, own_tree
+from tests.triage.trainer.traffic import FIRST, errors_found
 from triage import training
+from triage.desk.writing import initials
 
 CUSTOMERS = 8
 PAUSE = 1.25  # a customer may send 60 messages a minute
@@ -34,6 +41,11 @@ SWAPS = 3
 ACCOUNT = ("3310000017", "1580")
 QUESTION = "我上个月电费多少"
 LOST_AFTER = 10.0
+SHOWN = 3  # readings that the page offers on keys
+UNSURE = 0.8
+DOCCANO_KEYS = (
+    36  # digits and letters; further labels need Ctrl or Shift beside one (doccano 1.8, label_types/models.py)
+)
 
 
 @dataclass
@@ -149,6 +161,49 @@ async def swaps(url: str) -> float:
     return next((float(line.split()[-1]) for line in lines if line.startswith(wanted)), 0.0)
 
 
+def seeded() -> dict[str, int]:
+    """Of errors put among ordinary conversations, how many stand in the first rows of the review list."""
+    with tempfile.TemporaryDirectory(prefix="dianqiao-bench-") as name:
+        found = [errors_found(databases.sqlite(Path(name), f"seeded{seed}"), seed) for seed in (1, 2, 3)]
+    return {"seeded": sum(of for _, of in found), f"in_first_{FIRST}": sum(top for top, _ in found)}
+
+
+def strokes(product: Product) -> dict[str, Any]:
+    """Keystrokes of a row's intent, for all frozen sentences and for those a trainer would meet (below `UNSURE`).
+
+    Ours: Enter takes the first reading, 1 to `SHOWN` and Enter another; else /, initials until they tell it from all
+    others, Enter, Enter (tests/triage/test_trainer_pages.py types these). doccano: the label's key, the commonest
+    labels on one key, and the arrow to the next row; it offers no reading.
+    """
+    rows = [row for name in ("intents.yml", "intents_robust.yml") for row in nlu_data.utterances(FROZEN / name)]
+    common = [name for name, _ in Counter(row.intent for row in nlu_data.utterances()).most_common(DOCCANO_KEYS)]
+    short = {name: initials(title) for name, title in names().intents.items() if name != FALLBACK}
+
+    def searched(intent: str) -> int:
+        others = [letters for name, letters in short.items() if name != intent]
+        told = (n for n in range(1, len(short[intent])) if not any(o.startswith(short[intent][:n]) for o in others))
+        return 3 + next(told, len(short[intent]))
+
+    ours, theirs, unsure = list[int](), list[int](), list[int]()
+    with httpx.Client(base_url=f"http://127.0.0.1:{product.rasa_port}", timeout=30) as http:
+        for row in rows:
+            read = http.post("/model/parse", json={"text": row.plain}).raise_for_status().json()
+            ranking = [one["name"] for one in read["intent_ranking"] if one["name"] in short][:SHOWN]
+            place = ranking.index(row.intent) if row.intent in ranking else None
+            ours.append(searched(row.intent) if place is None else 1 if place == 0 else 2)
+            theirs.append(2 if row.intent in common else 3)
+            if read["intent"]["confidence"] < UNSURE:
+                unsure.append(len(ours) - 1)
+    return {
+        name: {
+            "rows": len(chosen),
+            "ours": round(statistics.mean(ours[n] for n in chosen), 2),
+            "doccano": round(statistics.mean(theirs[n] for n in chosen), 2),
+        }
+        for name, chosen in {"all": range(len(rows)), "unsure": unsure}.items()
+    }
+
+
 async def measure(product: Product) -> dict[str, Any]:
     """Everything, one after the other."""
     async with httpx.AsyncClient(base_url=f"{product.url}/api", timeout=60) as api:
@@ -183,7 +238,7 @@ def main() -> None:
         product = Product(folder, tree)
         product.start()
         try:
-            figures = asyncio.run(measure(product))
+            figures = {"review": seeded(), "strokes_a_row": strokes(product), **asyncio.run(measure(product))}
         finally:
             product.stop()
     print(json.dumps(figures, ensure_ascii=False, indent=1))

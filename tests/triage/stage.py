@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from fastapi import FastAPI
@@ -34,6 +34,7 @@ from triage.search import Search
 from triage.taxonomy import Taxonomy
 
 Url = Callable[[], str]
+T = TypeVar("T")
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 PASSWORD = "desk-of-the-tests"
 WORDS = {"停": "outage", "费": "billing", "票": "payment"}
@@ -139,14 +140,15 @@ class Stage:
         )
 
 
-def run(url: str, scene: Callable[[Stage], Awaitable[None]]) -> None:
-    async def play() -> None:
+def run(url: str, scene: Callable[[Stage], Awaitable[T]]) -> T:
+    async def play() -> T:
         stage = Stage(url)
         await stage.database.migrate()
         try:
-            await scene(stage)
+            found = await scene(stage)
             await stage.conversations.settle()
+            return found
         finally:
             await stage.database.close()
 
-    asyncio.run(play())
+    return asyncio.run(play())

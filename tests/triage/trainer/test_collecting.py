@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -14,17 +13,15 @@ from bot.database import MessageRow
 from bot.readings import ReadingRow, text_key
 from models import ROOT, Registry
 from tests import databases
-from tests.triage.stage import NOW, Stage, Url, WordClassifier, run
+from tests.triage.stage import Stage, Url, WordClassifier, run
 from tests.triage.trainer.items import labels
-from tests.triage.trainer.traffic import Knowing, Said, Traffic, sentences
+from tests.triage.trainer.traffic import errors_found
 from tests.triage.trainer.versions import version
 from triage.taxonomy import Taxonomy
 from triage.ticket import TicketRow
 from triage.trainer.collecting import Collecting
 from triage.trainer.labels import accepted, settle
 from triage.trainer.review import Review, ReviewItemRow, State, Wanted
-
-FIRST = 200
 
 
 async def read(
@@ -279,22 +276,6 @@ def test_an_agent_who_decides_otherwise_reopens_a_ticket_and_what_was_dismissed_
 
 @pytest.mark.slow
 def test_nine_in_ten_seeded_errors_stand_in_the_first_rows(tmp_path: Path) -> None:
-    found, seeded = 0, 0
-    for seed in (1, 2, 3):
-        said = sentences(3000, 60, seed)
-
-        async def scene(stage: Stage, said: Sequence[Said] = said, seed: int = seed) -> None:
-            nonlocal found, seeded
-            wrong = await Traffic(stage, seed).play(said, 20)
-            knowing = Knowing({one.text: one.intent for one in said}, seed)
-            began = time.perf_counter()
-            await Collecting(stage.database, knowing, Taxonomy.load(), lambda: NOW).once()
-            took = time.perf_counter() - began
-            rows, _ = await Review(stage.database).page(Wanted(), None, FIRST)
-            keys = {text_key(text) for text in wrong}
-            at_top = len(keys & {row.text_key for row in rows})
-            print(f"seed {seed}: {at_top} of {len(keys)} errors in the first {FIRST}, {took:.1f} s for {len(said)}")
-            found, seeded = found + at_top, seeded + len(keys)
-
-        run(databases.sqlite(tmp_path, f'seeded{seed}'), scene)
-    assert found / seeded >= 0.9, f"{found} of {seeded}"
+    found = [errors_found(databases.sqlite(tmp_path, f"seeded{seed}"), seed) for seed in (1, 2, 3)]
+    at_top, seeded = (sum(side) for side in zip(*found, strict=True))
+    assert at_top / seeded >= 0.9, f"{at_top} of {seeded}"

@@ -19,10 +19,13 @@ import nlu_data
 from bot.database import ContactRow, ConversationRow, MessageRow
 from bot.readings import ReadingRow, text_key
 from nlu_data.checks import FROZEN
-from tests.triage.stage import NOW, Stage
+from tests.triage.stage import NOW, Stage, run
 from triage.classifier import Prediction
+from triage.taxonomy import Taxonomy
 from triage.ticket import TicketEventRow, TicketRow
+from triage.trainer.collecting import Collecting
 from triage.trainer.points import points
+from triage.trainer.review import Review, Wanted
 from triage.trainer.signs import EMPTY
 
 RIGHT = (
@@ -38,6 +41,7 @@ AFTER_WRONG = {"person": 0.4, "again": 0.35, "low": 0.1}
 ANYWAY = {"person": 0.02, "again": 0.005, "low": 0.005}
 TRIAGE_RIGHT = 0.93
 CATEGORIES = nlu_data.CATEGORIES
+FIRST = 200
 
 
 @dataclass(frozen=True)
@@ -176,3 +180,21 @@ class Traffic:
                     ticket_id=ticket.id, kind=kind, actor=actor, detail=detail, at=self.at, version=version
                 )
             )  # fmt: skip
+
+
+def errors_found(url: str, seed: int) -> tuple[int, int]:
+    """How many seeded errors stand in the first `FIRST` rows of the list, and how many there are.
+
+    3,000 ordinary conversations with 60 misread messages and 20 badly sorted tickets among them.
+    """
+    said = sentences(3000, 60, seed)
+
+    async def scene(stage: Stage) -> tuple[int, int]:
+        wrong = await Traffic(stage, seed).play(said, 20)
+        knowing = Knowing({one.text: one.intent for one in said}, seed)
+        await Collecting(stage.database, knowing, Taxonomy.load(), lambda: NOW).once()
+        rows, _ = await Review(stage.database).page(Wanted(), None, FIRST)
+        keys = {text_key(text) for text in wrong}
+        return len(keys & {row.text_key for row in rows}), len(keys)
+
+    return run(url, scene)
