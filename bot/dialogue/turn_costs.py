@@ -6,11 +6,13 @@ of schemas: the answers are our own, here their shape is looked at. It opens a c
 It looks for rules over the words of a message, of which we have none, and tries every rule: here those that follow the
 last action. It searches all classes for the one of each event: here it is remembered. It hands each reading and each
 prediction to a scheduler made for clusters: here its nodes run one after the other. It copies events for a log that
-nobody keeps: here it does not.
+nobody keeps: here it does not. It plays a conversation again to copy it: here its state is copied. It builds an empty
+domain for each message to see whether ours is empty. It sends the head of a call before its body: here in one packet.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 from collections import defaultdict
@@ -20,6 +22,8 @@ from typing import Any
 import aiohttp
 import rasa
 import ujson
+from aiohttp import client_reqrep
+from aiohttp.http_writer import StreamWriter
 from rasa.core import processor
 from rasa.core.actions import forms
 from rasa.core.actions.action import RemoteAction
@@ -27,7 +31,8 @@ from rasa.core.policies.rule_policy import RULES, RulePolicy
 from rasa.engine.runner.dask import DaskGraphRunner
 from rasa.shared.core.domain import Domain, State
 from rasa.shared.core.events import Event
-from rasa.shared.core.trackers import DialogueStateTracker, EventVerbosity
+from rasa.shared.core.slots import Slot
+from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.exceptions import RasaException
 from rasa.utils.endpoints import EndpointConfig
 
@@ -45,11 +50,15 @@ _indexes: dict[int, tuple[Lookup, dict[str | None, Lookup]]] = {}
 def spare() -> None:
     """Put the cheaper ways in place."""
     EndpointConfig.session = session
+    client_reqrep.StreamWriter = OnePacket  # type: ignore[attr-defined]
     RemoteAction._action_call_format = call
     RemoteAction._validate_action_result = check
     RulePolicy._find_action_from_rules = search
     RulePolicy._get_possible_keys = possible_keys
     DaskGraphRunner.run = run
+    DialogueStateTracker.copy = duplicate
+    Slot.__copy__ = same_slot
+    Domain.is_empty = lambda domain: not domain.intents
     for module in (forms, processor):  # both copy for their log alone
         module.copy = _Uncopied
     Event.resolve_by_type = staticmethod(functools.lru_cache(Event.resolve_by_type))
@@ -59,6 +68,25 @@ class _Uncopied:
     @staticmethod
     def deepcopy(value: Any) -> Any:
         return value
+
+
+class OnePacket(StreamWriter):
+    """Writes the head of a request together with the first of its body."""
+
+    _head: Any = None
+
+    def _write(self, chunk: Any) -> None:
+        if self._head is None:
+            self._head = chunk
+        else:
+            super()._write(self._head + chunk)
+            self._head = b""
+
+    async def write_eof(self, chunk: bytes = b"") -> None:
+        """As aiohttp's; a request without a body is its head."""
+        if self._head and not chunk:
+            self._write(b"")
+        await super().write_eof(chunk)
 
 
 class _Kept:
@@ -85,13 +113,18 @@ def session(endpoint: EndpointConfig) -> Any:
 
 def call(action: RemoteAction, tracker: DialogueStateTracker, domain: Domain) -> dict[str, Any]:
     """What an action is sent: the tracker with its latest `EVENTS`, and for a form's validation the forms."""
-    state = tracker.current_state(EventVerbosity.NONE)
     latest = islice(reversed(tracker.events), EVENTS)
-    state["events"] = [_brief(event) for event in latest][::-1]
     return {
         "next_action": action.name(),
         "sender_id": tracker.sender_id,
-        "tracker": state,
+        "tracker": {
+            "sender_id": tracker.sender_id,
+            "slots": tracker.current_slot_values(),
+            "latest_message": tracker.latest_message.parse_data if tracker.latest_message else None,
+            "events": [_brief(event) for event in latest][::-1],
+            "active_loop": {"name": tracker.active_loop_name} if tracker.active_loop else {},
+            "latest_action_name": tracker.latest_action_name,
+        },
         "domain": {"forms": domain.forms} if action.name().startswith("validate_") else {},
         "version": rasa.__version__,
     }
@@ -103,6 +136,22 @@ def _brief(event: Event) -> dict[str, Any]:
     for heavy in ("parse_data", "data", "input_channel"):
         told.pop(heavy, None)
     return told
+
+
+def duplicate(tracker: DialogueStateTracker) -> DialogueStateTracker:
+    """A tracker in the same state, which goes on by itself."""
+    other = copy.copy(tracker)
+    other.events = tracker.events.copy()
+    other.slots = {name: copy.copy(slot) for name, slot in tracker.slots.items()}
+    other.active_loop = copy.copy(tracker.active_loop)
+    return other
+
+
+def same_slot(slot: Slot) -> Slot:
+    """As `copy.copy`, at a third of its cost."""
+    other = object.__new__(type(slot))
+    other.__dict__.update(slot.__dict__)
+    return other
 
 
 def check(action: RemoteAction, result: Any) -> bool:
