@@ -69,5 +69,6 @@ def serious(page: Page) -> list[str]:
 
 
 def wide(page: Page) -> bool:
-    """Whether the page scrolls sideways."""
-    return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
+    """Whether the page scrolls sideways, or a card's content stands out of it."""
+    every = "[document.documentElement, ...document.querySelectorAll('.card')]"
+    return bool(page.evaluate(f"{every}.some((one) => one.scrollWidth > one.clientWidth)"))

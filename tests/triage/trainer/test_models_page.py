@@ -113,7 +113,7 @@ def test_training_starts_and_is_cancelled_on_the_page(browser: Browser, served: 
 
 
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("name", ["models", "models/dialogue/v2", "effect"])
+@pytest.mark.parametrize("name", ["models", "models/dialogue/v2", "models/dialogue/v3", "effect"])
 def test_nobody_is_shut_out(browser: Browser, served: DeskServer, name: str, dark: bool) -> None:
     page = enter(browser, served, name, PHONE, dark)
     expect(page.locator("#page h1")).to_be_visible()

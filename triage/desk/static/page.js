@@ -43,6 +43,15 @@ export function choice(names, label, chosen) {
   if (chosen !== undefined) made.value = chosen;
   return made;
 }
+/** A table in a frame that scrolls sideways by itself, also by keyboard; cells are texts, numbers or elements. */
+export function table(caption, head, rows) {
+  const made = element("table"), top = element("tr"), wide = element("div", "wide");
+  top.append(...head.map((name) => { const cell = element("th", "", name); cell.scope = "col"; return cell; }));
+  made.append(element("caption", "", caption), top, ...rows.map((cells) => { const line = element("tr"); line.append(...cells.map((value) => { const cell = element("td"); cell.append(value ?? ""); return cell; })); return line; }));
+  Object.assign(wide, { tabIndex: 0, role: "region", ariaLabel: caption });
+  wide.append(made);
+  return wide;
+}
 export function time(at) {
   return new Date(at).toLocaleString("zh-CN", { month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit", timeZone: ZONE });
 }

@@ -1,5 +1,5 @@
 // The supervisor's wall: now in figures, the last days in drawn charts.
-import { $, ask, button, choice, element, labelled, notice, span, time } from "./page.js";
+import { $, ask, button, choice, element, labelled, notice, span, table, time } from "./page.js";
 import { call, desk, post } from "./api.js";
 import { CLOCKS, STATES } from "./words.js";
 import { bars } from "./chart.js";
@@ -7,13 +7,6 @@ import { bars } from "./chart.js";
 function figure(name, value, late) {
   const made = element("div", "figure");
   made.append(element("span", "small", name), element("strong", late ? "late" : "", value));
-  return made;
-}
-function table(caption, head, rows) {
-  const made = element("table"), top = element("tr");
-  made.append(element("caption", "", caption));
-  top.append(...head.map((name) => { const cell = element("th", "", name); cell.scope = "col"; return cell; }));
-  made.append(top, ...rows.map((row) => { const line = element("tr"); line.append(...row.map((value) => { const cell = element("td"); cell.append(value ?? ""); return cell; })); return line; }));
   return made;
 }
 function card(title, ...parts) {

@@ -1,5 +1,5 @@
 // 成效: how often the bot does not understand, day by day and meaning by meaning, before and after each promotion.
-import { choice, element, labelled, time } from "../page.js";
+import { choice, element, labelled, table, time } from "../page.js";
 import { call } from "../api.js";
 import { broken } from "./shell.js";
 import { days, percent } from "./pictures.js";
@@ -35,14 +35,7 @@ function said(found) {
 function promotion(one, word) {
   const card = element("details", "card"), rows = one.intents.filter((row) => row.before.misses || row.after.misses).slice(0, 30);
   card.append(element("summary", "", `${time(one.at)} ${one.version}上线：前${one.before.turns}句里${one.before.misses}句没听懂，后${one.after.turns}句里${one.after.misses}句`),
-    rows.length ? table(["意图", "上线前没听懂", "比例", "上线后没听懂", "比例"], rows.map((row) => [word(row.intent), `${row.before.misses}/${row.before.turns}`, percent(row.before.share.value), `${row.after.misses}/${row.after.turns}`, percent(row.after.share.value)])) : element("p", "hint", "上线前后都没有没听懂的消息。"),
+    rows.length ? table("每个意图没听懂的消息", ["意图", "上线前没听懂", "比例", "上线后没听懂", "比例"], rows.map((row) => [word(row.intent), `${row.before.misses}/${row.before.turns}`, percent(row.before.share.value), `${row.after.misses}/${row.after.turns}`, percent(row.after.share.value)])) : element("p", "hint", "上线前后都没有没听懂的消息。"),
     element("p", "small", "各看上线前后一周，到相邻的一次上线为止。"));
   return card;
-}
-function table(head, rows) {
-  const made = element("table"), top = element("tr"), wide = element("div", "wide");
-  top.append(...head.map((name) => { const cell = element("th", "", name); cell.scope = "col"; return cell; }));
-  made.append(top, ...rows.map((row) => { const line = element("tr"); line.append(...row.map((value) => element("td", "", value))); return line; }));
-  wide.append(made);
-  return wide;
 }

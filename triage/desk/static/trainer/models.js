@@ -1,5 +1,5 @@
 // 模型: train, see how good, compare with the current one, take into service, go back.
-import { $, area, ask, button, choice, element, field, labelled, notice, time } from "../page.js";
+import { $, area, ask, button, choice, element, field, labelled, notice, table, time } from "../page.js";
 import { call, desk, post } from "../api.js";
 import { broken, go } from "./shell.js";
 import { shadow } from "./shadow.js";
@@ -137,13 +137,6 @@ async function promote(kind, version) {
   await post("/trainer/promote", { kind, version, why: why.value, override: found.refusals.length ? { person: person.value, reason: reason.value } : null });
   notice("已上线，几秒内生效。", "退回", () => rollback(kind), 12);
   await overview();
-}
-function table(caption, head, rows) {
-  const made = element("table"), top = element("tr"), wide = element("div", "wide");
-  top.append(...head.map((name) => { const cell = element("th", "", name); cell.scope = "col"; return cell; }));
-  made.append(element("caption", "", caption), top, ...rows.map((cells) => { const line = element("tr"); line.append(...cells.map((value) => { const cell = element("td"); cell.append(value); return cell; })); return line; }));
-  wide.append(made);
-  return wide;
 }
 async function detail(kind, version) {
   const address = `kind=${kind}&version=${encodeURIComponent(version)}`;

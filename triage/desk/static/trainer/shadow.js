@@ -1,5 +1,5 @@
 // 旁听: a version reads what customers say now and never answers; here is where it would have read otherwise.
-import { ask, button, choice, element, labelled, notice, time } from "../page.js";
+import { ask, button, choice, element, labelled, notice, table, time } from "../page.js";
 import { call, post } from "../api.js";
 import { percent } from "./pictures.js";
 
@@ -44,9 +44,5 @@ async function begin(candidates, again) {
 async function differing(list, one) {
   const found = await call(`/trainer/shadow/${one.kind}/${encodeURIComponent(one.version)}`), word = (name) => found.names[name] || name;
   if (!found.items.length) { list.replaceChildren(element("p", "hint", "读得全都一样。")); return; }
-  const made = element("table"), top = element("tr"), wide = element("div", "wide");
-  top.append(...["客户说", "现用版本", "旁听版本", "时间"].map((name) => { const cell = element("th", "", name); cell.scope = "col"; return cell; }));
-  made.append(top, ...found.items.map((row) => { const line = element("tr"); line.append(...[row.text, `${word(row.live)} ${percent(row.live_confidence)}`, `${word(row.read)} ${percent(row.confidence)}`, time(row.at)].map((value) => element("td", "", value))); return line; }));
-  wide.append(made);
-  list.replaceChildren(wide);
+  list.replaceChildren(table("读得不一样的消息", ["客户说", "现用版本", "旁听版本", "时间"], found.items.map((row) => [row.text, `${word(row.live)} ${percent(row.live_confidence)}`, `${word(row.read)} ${percent(row.confidence)}`, time(row.at)])));
 }
