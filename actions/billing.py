@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ from actions.speech import local, month_name, number
 from actions.systems import Account, Bill, BillingSystem, SystemUnavailable
 
 MONTHS_KEPT = 24
+_LAST_YEAR = re.compile("[去上]年|前一年|年同|同期|同比")
 CHART_MONTHS = 12
 NOTABLE = Decimal("0.03")
 PARTS = {
@@ -115,7 +117,7 @@ class BillingAnswers:
             asked.say("say_no_late_fee", as_of=as_of)
 
     async def explain(self, asked: Question) -> None:
-        """The change against last month and against the same month last year, each split exactly."""
+        """The change against last month and the same month last year, split exactly; the one asked about first."""
         bills = await self._billing.bills(_account(asked), MONTHS_KEPT)
         bill = _meant(asked, bills)
         if bill is None:
@@ -123,6 +125,8 @@ class BillingAnswers:
         year, month = int(bill.month[:4]), int(bill.month[5:])
         before = f"{year}-{month - 1:02d}" if month > 1 else f"{year - 1}-12"
         others = [("上个月", before), ("去年同月", f"{year - 1}-{month:02d}")]
+        if _LAST_YEAR.search(asked.text):
+            others.reverse()
         found = [(name, compare(bill, other)) for name, m in others if (other := _find(bills, m)) is not None]
         asked.say(
             "say_explain",
