@@ -11,7 +11,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.forms import FormValidationAction
 
 from actions.alerts import CANCEL, threshold
-from actions.follow import how_long_of
+from actions.follow import how_long_of, service_goes_on
 from actions.interruption import LEFT, STOPPED, missed, resumes
 from actions.numbers import account_no, last_four, month
 from actions.speech import SHANGHAI, Clock, Events, conversation, entity, intent, local, said, say_unavailable
@@ -57,7 +57,8 @@ class ValidateAccountForm(FormValidationAction):
         limit: object = threshold(entity(tracker, "amount") or text)
         value = limit if asked == "threshold" else number or ending
         events: Events = []
-        if not asked and about in FILEABLE and how_long_of(tracker) in FILEABLE:
+        asked_back = about in FILEABLE and how_long_of(tracker) in FILEABLE or service_goes_on(tracker) is not None
+        if not asked and asked_back:
             return [SlotSet("topic", LEFT), SlotSet("requested_slot", None)]
         if not asked or (about in TOPICS and not value):
             topic = about if about in TOPICS else topic or about

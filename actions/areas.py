@@ -29,7 +29,9 @@ def match(query: str, areas: Sequence[Area]) -> list[Area]:
     least). A named district, or exactly the same characters, tell equals apart.
     """
     wanted = core(query)
-    scored = [(_likeness(wanted, area.name), area) for area in areas]
+    districts = {found.group() for area in areas if (found := _DISTRICT.match(area.name))}
+    rest = next((wanted.replace(one, "", 1) for one in districts if one in wanted), wanted)
+    scored = [(_likeness(wanted, rest if len(rest) > 1 else wanted, area.name), area) for area in areas]
     best = max((score for score, _ in scored), default=0)
     return [area for score, area in scored if score == best][:MOST] if best else []
 
@@ -39,12 +41,13 @@ def core(query: str) -> str:
     return _WRAPPING.sub("", _PLACE_IN_BUILDING.sub("", query))
 
 
-def _likeness(wanted: str, name: str) -> float:
+def _likeness(wanted: str, rest: str, name: str) -> float:
+    """`rest` is what was said without the district."""
     district = _DISTRICT.match(name)
     short = name[district.end() :] if district else name
     kernel = _GENERIC.sub("", short)
     kernel = kernel if len(kernel) >= 2 else short
-    run = _run(_sounds(wanted), _sounds(kernel))
+    run = _run(_sounds(rest), _sounds(kernel))
     if run < 2:
         return 0
     whole = run == len(kernel)

@@ -15,6 +15,7 @@ from actions.follow import FILED, follow, how_long_of, last_said, outage_goes_on
 from actions.interruption import LEFT, STOPPED, missed, resumes
 from actions.numbers import ticket_no
 from actions.outage_watch import OutageWatch
+from actions.policy import facts
 from actions.question import Question
 from actions.speech import Events, conversation, intent, message_seq, said
 from actions.verification import Verification
@@ -36,15 +37,20 @@ QUESTIONS = frozenset(
     "query_bill query_balance query_arrears query_usage ask_payment_methods pay_bill find_service_hall "
     "find_charging_station query_planned_outage query_restore_time ask_tariff_tier ask_tariff_tou".split()
 )
+RULE = re.compile(
+    "有(没有?|冇|无)|会不会|[能可]不[能可]|赔不赔|补不补|标准|流程|规定|条件|手续|怎么(申请|算|赔|补)|多少|[吗么嘛㗎][?？]?$"
+)
+LOSS = re.compile("坏|烧|死|炸|化了|臭|馊|蔫|冻|翻塘|报销|击|打[了掉]|[万块元]")
 SHORT = 20
 SURE = 0.5
 BARE = re.compile(
-    r"我?(想|要|需要|来)*(投诉|举报|反映|登记)"
-    r"(一下|下|你们|个?(问题|情况|诉求|工单))*[吧啊呀了！!。.，,\s]*"
+    r"(那|请|麻烦|给我|帮我|我)*(想|要|需要|来)*(投诉|举报|反映|登记)"
+    r"(一下|下|起|上|你们|个?(问题|情况|诉求|工单))*[吧嘛啊呀了！!。.，,\s]*"
 )
 LEAST_MATTER = 4
 BARE_QUESTION = 10
 CORRECTION = re.compile(r"^(不对|错了|说错|打错|更正)")
+AMENDS = re.compile(r"^(不对|不是|错了|说错|打错|更正|补充)|(都|老是?|一直|总是?|天天)(是|就)?[这那]样")
 SCORES = {
     "非常满意": 5,
     "很满意": 5,
@@ -78,8 +84,15 @@ class ValidateComplaintForm(FormValidationAction):
                 return [SlotSet("topic", LEFT), SlotSet("matter", None), SlotSet("requested_slot", None)]
         elif about in FILED and how_long_of(tracker) in FILED:
             return [SlotSet("topic", LEFT), SlotSet("requested_slot", None)]
+        elif about == "ask_damage_compensation" and len(text) <= SHORT and RULE.search(text) and not LOSS.search(text):
+            file = [{"title": "登记损失", "payload": "/ask_damage_compensation"}]
+            dispatcher.utter_message(response="say_compensation_rule", buttons=file, **facts())
+            return [SlotSet("topic", STOPPED), SlotSet("requested_slot", None)]
         elif about == "report_safety_hazard" and safety.denied(text):
             return [SlotSet("topic", LEFT), SlotSet("requested_slot", None)]
+        elif last_said(tracker) in TOOK_DOWN and BARE.fullmatch(text):
+            dispatcher.utter_message(response="say_down_already")
+            return [SlotSet("topic", STOPPED), SlotSet("requested_slot", None)]
         elif text.startswith("/") and tracker.get_slot("matter"):
             # 直接登记: the words were said before the button was pressed
             return [SlotSet("topic", about), SlotSet("requested_slot", None)]
@@ -88,7 +101,7 @@ class ValidateComplaintForm(FormValidationAction):
             over = missed(dispatcher, tracker) if asked else None
             if over is not None:
                 return [*over, SlotSet("matter", None)]
-            if not asked and about in ADVICE:
+            if not asked and about in ADVICE and last_said(tracker) != "say_compensation_rule":
                 dispatcher.utter_message(response=ADVICE[about])
             dispatcher.utter_message(response="say_which_matter")
             start: Events = [SlotSet("misses", 1)] if asked else [SlotSet("topic", about), SlotSet("misses", None)]
@@ -128,6 +141,8 @@ class ActionComplaint(Action):
         who = conversation(tracker)
         account_no = await self._verification.account(who)
         asked = Question(dispatcher, who, message_seq(tracker), topic, matter, account_no)
+        if AMENDS.match(matter) and await noted(dispatcher, tracker, self._queue):
+            return done
         if topic in ADVICE and not _advised(tracker):
             asked.say(ADVICE[topic])
         if topic in ADVICE and topic == tracker.get_slot("spoken_of") and _short_question(matter):
@@ -156,7 +171,7 @@ async def noted(dispatcher: CollectingDispatcher, tracker: Tracker, queue: Ticke
 
 
 TOOK_DOWN = frozenset("say_filed say_added say_noted say_thanks_filed say_tickets say_urged say_reopened".split())
-ASKS = re.compile("[?？吗嘛呢么咩]|怎么|咋|如何|为什么|为啥|多少|什么|哪|几|谁|查|想|要")
+ASKS = re.compile("[?？吗嘛呢么咩]|怎么|咋|如何|为什么|为啥|多少|[多好][久长]|什么|哪|[几何]|谁|查|想|要")
 
 
 def _short_question(text: str) -> bool:
@@ -239,7 +254,8 @@ class ActionUrge(Action):
             asked.say("say_reopened", number=again.number, promise=again.promise)
         elif (report := await self._watch.last(asked.conversation)) is None:
             offers = {"登记诉求": "/file_complaint", "转人工": "/request_human"}
-            asked.say("say_nothing_to_urge", [{"title": name, "payload": leads} for name, leads in offers.items()])
+            response = "say_unsolved" if UNSOLVED.search(asked.text) else "say_nothing_to_urge"
+            asked.say(response, [{"title": name, "payload": leads} for name, leads in offers.items()])
         elif report.report_no is None:
             return [SlotSet("topic", "report_outage"), FollowupAction("outage_form")]
         else:

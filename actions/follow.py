@@ -13,7 +13,7 @@ from rasa_sdk import Tracker
 from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.numbers import account_no
+from actions.numbers import WEEK, account_no
 from actions.speech import Events, entity, intent, said
 
 # what takes days: services by their rule, and what is filed for a person
@@ -24,21 +24,28 @@ FILED = frozenset(
     "file_complaint report_meter_problem report_frequent_outage report_voltage_problem ask_damage_compensation "
     "report_safety_hazard make_suggestion give_praise".split()
 )
+APPLIED = SERVED - {"request_reconnect"}
+PRICED = APPLIED | {"report_meter_problem"}
 TIMED = SERVED | FILED | {"query_ticket", "payment_not_credited", "request_refund"}
 HOW_LONG = re.compile(
     "多久|多长时间|好久|[几多]天|多少天|几个?(?:工作日|小时|钟头|月)|多少个?(?:工作日|小时)|(?:什么|啥子?)时候|几时|何时|几耐|几多日|几号|哪天"
 )
 NAMED = re.compile("[来停断没]了?电|恢复|亮|抢修|修好|新装|[装分]表|开户|[增减]容|暂停|过户|更名|光伏|充电桩")
+BRING = re.compile("[带要](什么|啥子?|哪些|些什么|乜|咩)|带.{0,4}[证本]|材料|资料|证件|准备(什么|啥|些|哪些)")
+COST = re.compile("[多好几]少?钱|收费|费用|[要花]钱|免费|什么价|贵不贵")
+OWN_BILL = re.compile("[月年欠交缴度]|电费|电价|余额|我家")
+WHAT_NOW = re.compile("^那?(么|该)?(我们?|俺)?(要|该)?(怎么办|咋个?[办整弄]|点算|点办|如何是好)")
 BARE = 14
 ONE, MANY = "one", "many"
 ONE_HOME = re.compile(
-    r"(就|只|只有|只是|单单?|光|仅)(是|有)?(我|咱|俺)(们|屋|自己)?(这|那)?(一)?(个)?(家|户|屋)|单户|一户|"
+    r"(就|只|只有|只是|单单?|光|仅|净|得)(是|有|系)?(我|咱|俺)(们|屋|自己)?(这|那)?(一)?(个)?(家|户|屋)|单户|一户|"
     r"(邻居|隔壁|别人|别家|别户|人家|对门|楼上|楼下).{0,6}(都|还|也)?(有电|正常|没停|亮)"
 )
 MANY_HOMES = re.compile(
     r"(整|全|好几?|几|多|半)(个)?(栋|幢|楼|小区|村|条街|片|单元|镇|户|家)|大面积|附近都|周围都|大家|左邻右舍|"
     r"(邻居|隔壁|楼上|楼下|别人|对门).{0,6}(也|都)?(停|没电|黑|冇电|没得电)|都(停|没电|黑|没得电)|一(大)?片"
 )
+TRIPPED = frozenset(("say_trip_help", "say_trip_goes_on"))
 REPORT = re.compile(
     "报个?修|报个障|派(个)?(人|师傅|工)|来人|叫(个)?(人|师傅)来|(开关|空开|闸刀?|漏保).{0,6}(正常|好的|没跳|没问题|没得问题)"
     "|没跳|都正常|(还|仍|依)(是|然|旧).{0,3}(没|冇|莫)|试过|看过"
@@ -59,7 +66,8 @@ def subjects(rules: Path) -> dict[str, str]:
 def asked_again(tracker: Tracker) -> Events:
     """The question last answered from an account, for another account, month or day that is only named; else []."""
     last, text = tracker.get_slot("last_topic"), said(tracker)
-    day = entity(tracker, "date") is not None and last == tracker.get_slot("spoken_of") == "query_usage"
+    named = entity(tracker, "date") is not None or WEEK.search(text) is not None
+    day = named and last == tracker.get_slot("spoken_of") == "query_usage"
     if not last or (account_no(text) is None and entity(tracker, "month") is None and not day):
         return []
     return [SlotSet("topic", last), FollowupAction("account_form")]
@@ -79,13 +87,29 @@ def how_long_of(tracker: Tracker) -> str | None:
     return str(subject) if bare and subject in TIMED else None
 
 
+def service_goes_on(tracker: Tracker) -> str | None:
+    """The response to a bare 「要带什么」 or 「要多少钱」 after a service, 「怎么办」 after a high bill; else None."""
+    subject, text = tracker.get_slot("spoken_of"), said(tracker)
+    if len(text) > BARE:
+        return None
+    if subject in APPLIED and BRING.search(text):
+        return f"say_{subject}"
+    if subject in PRICED and COST.search(text) and not OWN_BILL.search(text):
+        return "say_cost"
+    return "utter_ask_energy_saving" if subject == "explain_high_bill" and WHAT_NOW.match(text) else None
+
+
 def outage_goes_on(tracker: Tracker) -> Events:
-    """The outage just spoken of, when the message tells more: who is out, that it is to be reported, another day."""
-    if last_action(tracker) != "action_outage":
+    """The outage just spoken of, when the message tells more: who is out, that it is to be reported, another day.
+
+    Whoever was told what to try after a trip 跳闸 has the fault reported, too.
+    """
+    tripped = last_said(tracker) in TRIPPED
+    if last_action(tracker) != "action_outage" and not tripped:
         return []
     if tracker.get_slot("spoken_of") == "query_planned_outage" and entity(tracker, "date") is not None:
         return [SlotSet("topic", "query_planned_outage"), FollowupAction("outage_form")]
-    if not (scope(said(tracker)) or REPORT.search(said(tracker))):
+    if not (scope(said(tracker)) or REPORT.search(said(tracker)) or (tripped and entity(tracker, "area"))):
         return []
     return [SlotSet("topic", "report_outage"), FollowupAction("outage_form")]
 
@@ -111,7 +135,11 @@ def follow(
     dispatcher: CollectingDispatcher, tracker: Tracker, subjects: Mapping[str, str], about: str | None = None
 ) -> Events:
     """Go where the latest intent (or `about`) leads; an unknown one leads nowhere."""
-    action = subjects.get(about or intent(tracker)) if about or how_long_of(tracker) is None else "action_how_long"
+    action = subjects.get(about or intent(tracker))
+    if about is None and service_goes_on(tracker) is not None:
+        action = "action_rule"
+    elif about is None and how_long_of(tracker) is not None:
+        action = "action_how_long"
     if action is not None and action.startswith("utter_"):
         dispatcher.utter_message(response=action)
         return []

@@ -10,9 +10,10 @@ from rasa_sdk.events import FollowupAction
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.complaint import noted
-from actions.follow import asked_again, how_long_of, last_action, outage_goes_on
+from actions.follow import asked_again, how_long_of, last_action, outage_goes_on, service_goes_on
 from actions.outage import answer_awaited
 from actions.outage_watch import OutageWatch
+from actions.policy import facts
 from actions.speech import Events
 from actions.verification import Verification
 from triage.queue import TicketQueue
@@ -61,6 +62,9 @@ class ActionFallback(Action):
             return [FollowupAction("action_how_long")]
         if going_on := outage_goes_on(tracker):
             return going_on
+        if (service := service_goes_on(tracker)) is not None:
+            dispatcher.utter_message(response=service, **facts())
+            return []
         if await noted(dispatcher, tracker, self._queue):
             return []
         if last_action(tracker) == "action_fallback":

@@ -22,6 +22,7 @@ _DATE = re.compile(rf"{_YEAR}(?<![\d.]){_IN_YEAR}\s*[月.\-/]\s*{_DAY_OF}(?:\s*[
 _DAY_IN_MONTH = re.compile(rf"(下个?月|本月|这个月|上个?月)?\s*(?<![\d.]){_DAY_OF}\s*[日号](?![楼栋幢院店线门])")
 _NEAR = {"大前": -3, "前": -2, "昨": -1, "今": 0, "明": 1, "后": 2, "大后": 3}
 _NEAR_DAY = re.compile(r"(大前|大后|[前昨今明后])(?:[天日儿晚夜早]|儿个|朝)")
+WEEK = re.compile(r"(上上|上|这|本)一?个?(?:周|星期|礼拜)(?![一二三四五六日天])")
 _WEEKDAY = re.compile(r"(上|下|这|本)?个?(?:周|星期|礼拜)([一二三四五六日天])")
 
 
@@ -131,6 +132,15 @@ def day(text: str, today: date, past: bool = True) -> date | None:
     except ValueError:
         return None
     return None
+
+
+def week(text: str, today: date) -> tuple[date, date] | None:
+    """The first and last day of the week a message names (上周, 这个星期), the last not after `today`; None if none."""
+    hit = WEEK.search(unicodedata.normalize("NFKC", text))
+    if hit is None:
+        return None
+    monday = today - timedelta(days=today.weekday(), weeks={"上上": 2, "上": 1}.get(hit[1], 0))
+    return monday, min(monday + timedelta(days=6), today)
 
 
 def amount(text: str) -> Decimal | None:

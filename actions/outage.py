@@ -10,10 +10,11 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.follow import MANY, ONE, follow
+from actions.complaint import noted
+from actions.follow import MANY, ONE, follow, outage_goes_on
 from actions.interruption import LEFT, STOPPED
 from actions.outage_check import NAMES, Findings, check
-from actions.outage_form import insists
+from actions.outage_form import NOTED, insists
 from actions.outage_watch import KINDS, OutageWatch, OutageWatchRow, is_back
 from actions.question import Question
 from actions.speech import SHANGHAI, Clock, Events, conversation, local, message_seq, said, say_unavailable
@@ -29,7 +30,7 @@ CREWS = {
     "repairing": "正在抢修",
     "restored": "已经恢复供电",
 }
-SLOTS = ("topic", "area", "scope", "matter", "misses", "area_said")
+SLOTS = ("topic", "area", "scope", "matter", "misses", "area_said", "insisted")
 URGE = {"title": "催一下", "payload": "/urge_ticket"}
 CANCEL = ("取消", "退订", "不要提醒", "别再", "不用通知")
 
@@ -59,6 +60,10 @@ class ActionOutage(Action):
         done: Events = [SlotSet(slot, None) for slot in SLOTS]
         if known and "|" in known:  # else what was said in its place
             done.append(SlotSet("last_area", known))
+        if topic == NOTED:
+            if not await noted(dispatcher, tracker, self._queue):
+                dispatcher.utter_message(response="say_inform")
+            return done
         if topic == LEFT:
             return [*done, *follow(dispatcher, tracker, self._subjects)]
         if topic == STOPPED or not known:
@@ -240,6 +245,21 @@ class ActionOutage(Action):
         if outage.crew in CREWS:
             rows.append(("抢修进度", CREWS[outage.crew]))
         asked.card("outage", name, rows, outage.as_of, source="停电信息系统")
+
+
+class ActionTripHelp(Action):
+    """What a layman can try after a trip 跳闸; whoever tried it has the fault reported."""
+
+    def name(self) -> str:
+        """Rasa's name of the action."""
+        return "action_trip_help"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
+        """Advise, or go on to the report."""
+        if going_on := outage_goes_on(tracker):
+            return going_on
+        dispatcher.utter_message(response="say_trip_help")
+        return []
 
 
 async def still_out(asked: Question, waiting: OutageWatchRow, watch: OutageWatch, queue: TicketQueue) -> None:

@@ -13,7 +13,8 @@ from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.forms import FormValidationAction
 
 from actions.areas import core
-from actions.follow import MANY, ONE, REPORT, how_long_of, last_action, scope
+from actions.complaint import ASKS, TOOK_DOWN
+from actions.follow import MANY, ONE, REPORT, TRIPPED, how_long_of, last_action, last_said, scope
 from actions.interruption import LEFT, STOPPED, missed, resumes
 from actions.numbers import account_no, last_four
 from actions.outage_check import cut_for_money, within
@@ -26,16 +27,25 @@ TOPICS = frozenset(
     "query_restore_time query_planned_outage ask_outage_reason report_outage subscribe_outage_notice".split()
 )
 VALUES = frozenset("inform nlu_fallback out_of_scope deny".split())
+NOTED = "noted"
 LOOKING_FOR = 0.9
 MOST_CHOICES = 5
+OF_POWER = re.compile("[电修亮停闸灯]|通知|恢复|/")
 OWN_HOME = re.compile(r"我(们)?(自己)?(家|屋)|[俺咱]们?家|屋头|屋企")
+DISTRICT = re.compile("(是|在)?.{1,4}[区县市](的|那个|这个|吧)*")
 CORRECTION = re.compile(r"^(不对|不是|错了|说错|打错|应该是|更正)")
 
 
 def insists(tracker: Tracker) -> bool:
-    """Whether the customer wants the report filed after what they were told: a button, 「报修吧」, or urging."""
-    answered = last_action(tracker) == "action_outage" and REPORT.search(said(tracker)) is not None
-    return entity(tracker, "confirmed") is not None or intent(tracker) == "urge_ticket" or answered
+    """Whether the customer wants the report filed after what they were told: a button, 「报修吧」, or urging.
+
+    It holds until the form, which may have to ask where, is through.
+    """
+    tripped = last_said(tracker) in TRIPPED
+    told = tripped or last_action(tracker) == "action_outage"
+    answered = told and REPORT.search(said(tracker)) is not None or tripped and said(tracker).startswith("/")
+    urged = entity(tracker, "confirmed") is not None or intent(tracker) == "urge_ticket"
+    return bool(urged or answered or tracker.get_slot("insisted"))
 
 
 class ValidateOutageForm(FormValidationAction):
@@ -65,10 +75,17 @@ class ValidateOutageForm(FormValidationAction):
             about if about in TOPICS and (not asked or about != "report_outage") else tracker.get_slot("topic") or about
         )
         events: Events = [SlotSet("topic", topic)]
-        if not asked and how_long_of(tracker) is not None:
-            return [SlotSet("topic", LEFT), SlotSet("area", None), SlotSet("requested_slot", None)]
+        told_more = (
+            last_said(tracker) in TOOK_DOWN and named is None and not (OF_POWER.search(text) or ASKS.search(text))
+        )
+        if not asked and (told_more or how_long_of(tracker) is not None):
+            return [
+                SlotSet("topic", NOTED if told_more else LEFT),
+                SlotSet("area", None),
+                SlotSet("requested_slot", None),
+            ]
         if not asked:
-            events.append(SlotSet("misses", None))
+            events += [SlotSet("misses", None), SlotSet("insisted", insists(tracker) or None)]
             if not text.startswith("/"):
                 events.append(SlotSet("matter", text))
         corrected = CORRECTION.match(text) is not None
@@ -97,12 +114,12 @@ class ValidateOutageForm(FormValidationAction):
             missing = failure if isinstance(failure, SystemUnavailable) else SystemUnavailable("停电信息系统", "slow")
             say_unavailable(dispatcher, missing)
             return [*events, SlotSet("topic", STOPPED), SlotSet("area", None), SlotSet("requested_slot", None)]
+        extent = extent or (tracker.get_slot("scope") if asked == "area" else None)
         if len(areas) == 1:
             return [*events, *await self._known(dispatcher, tracker, topic, areas[0], extent)]
-        extent = extent or (tracker.get_slot("scope") if asked else None)
         if len(areas) > 1:
             _choose(dispatcher, areas)
-            events.append(SlotSet("area_said", named or text))
+            events.append(SlotSet("area_said", named or tracker.get_slot("area_said") or text))
         elif asked and not told and (over := missed(dispatcher, tracker)) is not None:
             return [*events, *over]
         else:
@@ -200,11 +217,14 @@ class ValidateOutageForm(FormValidationAction):
     async def _areas(self, tracker: Tracker, query: str | None) -> Sequence[Area]:
         text = said(tracker)
         if query is not None:
-            found = await self._systems.areas(query)
+            before = str(tracker.get_slot("area_said") or "")
+            found = await self._systems.areas(f"{query}{before}" if DISTRICT.fullmatch(query) else query)
             if len(found) != 1 and query != text and not text.startswith("/"):
                 # the entity may be only a part of the name
                 whole = await self._systems.areas(text)
                 found = whole if len(whole) == 1 or not found else found
+            if not found and before:
+                found = await self._systems.areas(f"{query}{before}")  # 「云溪区的」 of the places offered before
             exact = [area for area in found if area.name == query]
             if exact or found or tracker.get_slot("requested_slot") or entity(tracker, "area"):
                 return exact or found

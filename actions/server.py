@@ -21,13 +21,13 @@ from actions.billing import BillingAnswers
 from actions.complaint import ActionComplaint, ActionRate, ActionTicketStatus, ActionUrge, ValidateComplaintForm
 from actions.follow import subjects
 from actions.handoff import ActionFallback, ActionHandoff
-from actions.outage import ActionOutage
+from actions.outage import ActionOutage, ActionTripHelp
 from actions.outage_form import ValidateOutageForm
 from actions.outage_watch import OutageWatch
 from actions.payments import PaymentAnswers
 from actions.sentences import Sentences
 from actions.service import ActionChargingStations, ActionHalls, ActionHowLong, ActionRule
-from actions.smalltalk import ActionReply
+from actions.smalltalk import REPLIES, ActionReply
 from actions.speech import Clock
 from actions.systems import Systems
 from actions.usage import UsageAnswers
@@ -65,6 +65,7 @@ def all_actions(
         ActionAccount(answers, verification, leads),
         ValidateOutageForm(systems, verification, watch, clock),
         ActionOutage(systems, verification, queue, watch, clock, leads),
+        ActionTripHelp(),
         ValidateComplaintForm(),
         ActionComplaint(queue, verification, leads),
         ActionTicketStatus(queue),
@@ -76,7 +77,7 @@ def all_actions(
         ActionChargingStations(systems, verification),
         ActionHandoff(),
         ActionFallback(partial(sentences.titles, "say_topics"), queue, watch, verification),
-        *(ActionReply(about, queue, watch, verification, leads) for about in ("thank", "affirm", "deny", "inform")),
+        *(ActionReply(about, queue, watch, verification, leads) for about in REPLIES),
     ]
 
 

@@ -9,7 +9,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.follow import SERVED, how_long_of
+from actions.follow import SERVED, how_long_of, service_goes_on
 from actions.places import coordinates, nearest
 from actions.policy import facts
 from actions.question import Question
@@ -32,6 +32,9 @@ class ActionRule(Action):
         """What to bring, where, how long."""
         if how_long_of(tracker) is not None:
             return [FollowupAction("action_how_long")]
+        if (service := service_goes_on(tracker)) is not None:
+            dispatcher.utter_message(response=service, **facts())
+            return []
         dispatcher.utter_message(response=f"say_{intent(tracker)}", **facts())
         return [SlotSet("spoken_of", intent(tracker))]
 

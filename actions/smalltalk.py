@@ -9,22 +9,36 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.complaint import UNSOLVED, noted
-from actions.follow import asked_again, follow, how_long_of, last_action, last_said, outage_goes_on
+from actions.complaint import TOOK_DOWN, UNSOLVED, noted
+from actions.follow import (
+    BARE,
+    TRIPPED,
+    asked_again,
+    follow,
+    how_long_of,
+    last_action,
+    last_said,
+    outage_goes_on,
+    service_goes_on,
+)
 from actions.outage import answer_awaited
 from actions.outage_watch import OutageWatch
+from actions.policy import facts
 from actions.speech import Events, conversation, entity, message_seq, said
 from actions.verification import Verification
 from bot import safety
 from triage.queue import TicketQueue
 
+REPLIES = ("thank", "affirm", "deny", "inform", "out_of_scope")
 NEARBY = frozenset(("action_halls", "action_charging_stations"))
-QUESTION = re.compile("[吗嘛么][?？]?$")
-TRIPPED = frozenset(("utter_ask_trip_help", "say_trip_goes_on"))
+QUESTION = re.compile("([吗嘛么]|[好来修]了?没有?|[行好]不[行好])[?？]?$")
+DONE = re.compile("[好完]了?(没有?|吗|不|冇)[?？]?$|有(结果|消息|回复)|处理到哪")
+PAID = re.compile("(交|缴|充|付|还)(了|的|过|完|清|上|咗)")
+OWED = frozenset("request_reconnect query_arrears ask_late_fee query_balance".split())
 
 
 class ActionReply(Action):
-    """One of `thank`, `affirm`, `deny`, `inform`: the answer to 「您家来电了吗？」, or what the intent says by itself.
+    """One of `REPLIES`: the answer to 「您家来电了吗？」, or what the intent says by itself.
 
     「谢谢」 changes nothing; 「谢谢，但还是没电」 reopens the ticket that was resolved.
     """
@@ -63,6 +77,14 @@ class ActionReply(Action):
             return [FollowupAction("action_how_long")]
         if going_on := outage_goes_on(tracker):
             return going_on
+        if (service := service_goes_on(tracker)) is not None:
+            dispatcher.utter_message(response=service, **facts())
+            return []
+        if self._about != "thank" and PAID.search(text) and tracker.get_slot("spoken_of") in OWED:
+            about = "payment_not_credited"
+            return [SlotSet("topic", about), *follow(dispatcher, tracker, self._subjects, about)]
+        if last_said(tracker) in TOOK_DOWN and DONE.search(text):
+            return [FollowupAction("action_ticket_status")]
         if self._about == "inform" and await noted(dispatcher, tracker, self._queue):
             return []
         before = last_action(tracker)
@@ -70,6 +92,10 @@ class ActionReply(Action):
             return [FollowupAction(before)]  # 「告诉我您在哪个小区」 was answered
         if self._about in ("affirm", "deny") and QUESTION.search(text):
             return [FollowupAction("action_fallback")]
+        if self._about == "out_of_scope":
+            served = before in ("action_rule", "action_how_long") and len(text) <= BARE
+            dispatcher.utter_message(response="say_service_detail" if served else "say_out_of_scope")
+            return []
         tripped = (self._about != "deny" or "没" in text or safety.denied(text)) and last_said(tracker) in TRIPPED
         dispatcher.utter_message(response="say_trip_goes_on" if tripped else f"say_{self._about}")
         return []

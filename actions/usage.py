@@ -9,6 +9,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from actions.billing import HOURS, MONTHS_KEPT, PERSON, SAVING
+from actions.numbers import day as day_named
+from actions.numbers import week
 from actions.question import Answer, Question
 from actions.speech import SHANGHAI, Clock, local, month_name, number
 from actions.systems import Bill, BillingSystem, DailyUsage, SystemUnavailable
@@ -111,9 +113,8 @@ class UsageAnswers:
         return self._clock().astimezone(SHANGHAI).date()
 
     async def usage(self, asked: Question) -> None:
-        """The month asked for, or the last seven days."""
+        """The month, week or day asked for, or the last seven days."""
         assert asked.account_no is not None
-        today = self._today()
         if asked.month:
             bills = await self._billing.bills(asked.account_no, MONTHS_KEPT)
             if (bill := next((b for b in bills if b.month == asked.month), None)) is not None:
@@ -125,19 +126,13 @@ class UsageAnswers:
                 asked.card("usage", f"{month_name(bill.month)}用电", rows, bill.as_of,
                            source="营销系统", chart=[[b.month, str(b.kwh)] for b in reversed(bills[:12])])  # fmt: skip
                 return
-            start = date(int(asked.month[:4]), int(asked.month[5:]), 1)
-            days = await self._billing.usage(
-                asked.account_no, start, min(today, _next_month(start) - timedelta(days=1))
-            )
-        else:
-            days = await self._billing.usage(asked.account_no, today - timedelta(days=USAGE_DAYS + 1), today)
-            days = days[:USAGE_DAYS]
+        days = await self._days(asked, asked.account_no)
         if not days:
             asked.say("say_no_usage")
             return
         total = sum((day.kwh for day in days), Decimal(0))
         asked.say(
-            "say_usage",
+            "say_usage" if len(days) > 1 else "say_day_usage",
             start=_day(days[-1].date),
             end=_day(days[0].date),
             total=number(total),
@@ -148,6 +143,21 @@ class UsageAnswers:
         rows = [(_day(day.date), f"{number(day.kwh)} 千瓦时") for day in days]
         asked.card("usage", "日用电量", rows, days[0].as_of, source=SOURCE,
                    chart=[[_day(day.date), str(day.kwh)] for day in reversed(days)])  # fmt: skip
+
+    async def _days(self, asked: Question, account_no: str) -> Sequence[DailyUsage]:
+        """The days named, newest first; without any, or before their figures are there, the last seven."""
+        today = self._today()
+        last = today - timedelta(days=USAGE_DAYS + 1), today
+        if asked.month:
+            start = date(int(asked.month[:4]), int(asked.month[5:]), 1)
+            return await self._billing.usage(account_no, start, min(today, _next_month(start) - timedelta(days=1)))
+        one = day_named(asked.text, today)
+        named = week(asked.text, today) or ((one, one) if one is not None else last)
+        days = await self._billing.usage(account_no, *named)
+        if not days and named != last:
+            asked.say("say_no_usage_yet")
+            days = await self._billing.usage(account_no, *last)
+        return days[:USAGE_DAYS]
 
     async def analysis(self, asked: Question) -> None:
         """Four weeks: average, weekday and weekend, the highest day, the share of the valley, and the year before."""

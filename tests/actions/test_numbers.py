@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.numbers import account_no, amount, day, kwh, last_four, month, months, phone, ticket_no
+from actions.numbers import account_no, amount, day, kwh, last_four, month, months, phone, ticket_no, week
 
 TODAY = date(2026, 11, 24)
 
@@ -91,6 +91,21 @@ def test_every_month_is_found_in_its_order(text: str, wanted: list[str]) -> None
 )
 def test_days_are_resolved_against_today(text: str, past: date | None, future: date | None) -> None:
     assert (day(text, TODAY), day(text, TODAY, past=False)) == (past, future)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("上周呢", (date(2026, 11, 16), date(2026, 11, 22))),
+        ("上个星期", (date(2026, 11, 16), date(2026, 11, 22))),
+        ("这礼拜用了多少", (date(2026, 11, 23), TODAY)),
+        ("上上周", (date(2026, 11, 9), date(2026, 11, 15))),
+        ("上周五", None),
+        ("一周", None),
+    ],
+)
+def test_weeks_begin_on_monday_and_end_today(text: str, wanted: tuple[date, date] | None) -> None:
+    assert week(text, TODAY) == wanted
 
 
 @given(st.dates(date(2000, 1, 1), date(2099, 12, 31)))
