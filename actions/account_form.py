@@ -29,8 +29,9 @@ FILEABLE = frozenset(("payment_not_credited", "request_refund", "request_reconne
 PERSONAL = re.compile(
     r"我家|我的|我这|我那|我(们家)?(现在|已经|用|欠|要交|该交|得交)|还剩|还有多少|第几[档挡]|到几[档挡]"
 )
+FIGURE = re.compile(r"\D{0,4}\d{1,5}\D{0,2}")
 VALUES = frozenset(("inform", "nlu_fallback", "out_of_scope"))
-SLOTS = ("topic", "month", "account_no", "phone_last4", "threshold", "matter", "misses")
+SLOTS = ("topic", "month", "account_no", "phone_last4", "threshold", "matter", "misses", "account_tried")
 
 
 class ValidateAccountForm(FormValidationAction):
@@ -55,6 +56,8 @@ class ValidateAccountForm(FormValidationAction):
         number, ending = account_no(text), last_four(text)
         asked, topic = tracker.get_slot("requested_slot"), tracker.get_slot("topic")
         limit: object = threshold(entity(tracker, "amount") or text)
+        if asked == "account_no" and number is None and ending is not None:
+            number = tracker.get_slot("account_tried")  # only the ending was wrong
         value = limit if asked == "threshold" else number or ending
         events: Events = []
         asked_back = about in FILEABLE and how_long_of(tracker) in FILEABLE or service_goes_on(tracker) is not None
@@ -70,6 +73,8 @@ class ValidateAccountForm(FormValidationAction):
                 events.append(SlotSet("threshold", f"{limit[0]}:{limit[1]}"))
         elif not value and asked == "threshold" and CANCEL.search(text):
             return [SlotSet("matter", text), SlotSet("threshold", None), SlotSet("requested_slot", None)]
+        elif not value and asked == "threshold" and FIGURE.fullmatch(text):
+            return [*events, *self._ask(dispatcher, asked, topic, again=True)]
         elif not value and resumes(dispatcher, tracker):
             return [*events, *self._ask(dispatcher, asked, topic, again=False)]
         elif not value and about not in VALUES:
@@ -117,7 +122,7 @@ class ValidateAccountForm(FormValidationAction):
         match outcome:
             case Refused(left):
                 dispatcher.utter_message(response="say_verification_failed", left=str(left))
-                return [SlotSet("misses", None), *_wait_for("account_no", None)]
+                return [SlotSet("misses", None), SlotSet("account_tried", number), *_wait_for("account_no", None)]
             case Locked(until):
                 dispatcher.utter_message(response="say_verification_locked", until=local(until))
                 return [SlotSet("topic", STOPPED), SlotSet("requested_slot", None)]

@@ -41,12 +41,17 @@ class UsageAlertRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+_BALANCE = re.compile(r"余额\D{0,6}(\d{1,5})(?![\d.])")
+
+
 def threshold(text: str) -> tuple[str, Decimal] | None:
     """The kind and value a message names: yuan of balance, or kWh of the month; None if it names neither."""
     if (energy := kwh(text)) is not None and energy > 0:
         return MONTH_KWH, energy
     if (money := amount(text)) is not None and money > 0:
         return BALANCE, money
+    if (bare := _BALANCE.search(text)) is not None and int(bare[1]) > 0:
+        return BALANCE, Decimal(bare[1])
     return None
 
 

@@ -11,7 +11,7 @@ from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.forms import FormValidationAction
 
-from actions.follow import FILED, follow, how_long_of, last_said, outage_goes_on
+from actions.follow import FILED, asked_again, follow, how_long_of, last_said, outage_goes_on
 from actions.interruption import LEFT, STOPPED, missed, resumes
 from actions.numbers import ticket_no
 from actions.outage_watch import OutageWatch
@@ -141,7 +141,7 @@ class ActionComplaint(Action):
         who = conversation(tracker)
         account_no = await self._verification.account(who)
         asked = Question(dispatcher, who, message_seq(tracker), topic, matter, account_no)
-        if AMENDS.match(matter) and await noted(dispatcher, tracker, self._queue):
+        if AMENDS.search(matter) and await noted(dispatcher, tracker, self._queue):
             return done
         if topic in ADVICE and not _advised(tracker):
             asked.say(ADVICE[topic])
@@ -246,6 +246,8 @@ class ActionUrge(Action):
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
         """Urge, reopen, or say that there is nothing to urge."""
         asked = _question(tracker, dispatcher)
+        if other := asked_again(tracker):
+            return other
         if "修" in asked.text and (going_on := outage_goes_on(tracker)):
             return going_on
         if (urged := await self._queue.urge(asked.conversation)) is not None:

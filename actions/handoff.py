@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,11 +15,12 @@ from actions.follow import asked_again, how_long_of, last_action, outage_goes_on
 from actions.outage import answer_awaited
 from actions.outage_watch import OutageWatch
 from actions.policy import facts
-from actions.speech import Events
+from actions.speech import Events, said
 from actions.verification import Verification
 from triage.queue import TicketQueue
 
 OFFERED = 3
+HOT_LINE = re.compile("(客服|人工|热线|服务|供电|电力|你们)的?.{0,3}电话|电话.{0,2}(多少|几多|好多|是啥)")
 
 
 class ActionHandoff(Action):
@@ -66,6 +68,9 @@ class ActionFallback(Action):
             dispatcher.utter_message(response=service, **facts())
             return []
         if await noted(dispatcher, tracker, self._queue):
+            return []
+        if HOT_LINE.search(said(tracker)):
+            dispatcher.utter_message(response="say_hot_line")
             return []
         if last_action(tracker) == "action_fallback":
             dispatcher.utter_message(response="say_handoff_misses")

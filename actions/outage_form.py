@@ -14,7 +14,7 @@ from rasa_sdk.forms import FormValidationAction
 
 from actions.areas import core
 from actions.complaint import ASKS, TOOK_DOWN
-from actions.follow import MANY, ONE, REPORT, TRIPPED, how_long_of, last_action, last_said, scope
+from actions.follow import MANY, ONE, REPORT, TRIPPED, how_long_of, last_action, last_said, scope, service_goes_on
 from actions.interruption import LEFT, STOPPED, missed, resumes
 from actions.numbers import account_no, last_four
 from actions.outage_check import cut_for_money, within
@@ -78,7 +78,7 @@ class ValidateOutageForm(FormValidationAction):
         told_more = (
             last_said(tracker) in TOOK_DOWN and named is None and not (OF_POWER.search(text) or ASKS.search(text))
         )
-        if not asked and (told_more or how_long_of(tracker) is not None):
+        if not asked and (told_more or how_long_of(tracker) is not None or service_goes_on(tracker) is not None):
             return [
                 SlotSet("topic", NOTED if told_more else LEFT),
                 SlotSet("area", None),

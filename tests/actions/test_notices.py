@@ -83,6 +83,8 @@ class Stage:
     [
         ("余额低于50元提醒我", ("balance", Decimal(50))),
         ("这个月用电超过三百度告诉我", ("month_kwh", Decimal(300))),
+        ("余额不足50提醒", ("balance", Decimal(50))),
+        ("余额3310000017", None),
         ("设置提醒", None),
     ],
 )
