@@ -23,7 +23,7 @@ WORDS = Path(__file__).with_name("safety.yml")
 WEIGHTS = Path(__file__).with_name("safety_weights.json")
 LONGEST_RUN = 4
 # chosen on new voices that were left out of training
-UNLIKELY, LIKELY, SURE, ALARMING = 0.03, 0.3, 0.4, 0.6
+UNLIKELY, LIKELY, ALARMING = 0.1, 0.3, 0.5
 UNNAMED = "line"
 SHORT = 4
 TICKET_LINE = "我已为您发出特急工单，人工客服马上接手。请告诉我们：具体地址、有没有人受伤。"
@@ -97,8 +97,8 @@ def danger(text: str) -> Hazard | None:
     """The hazard that exists now according to the message, or None.
 
     A word of safety.yml that stands for something present is danger unless the weights are sure of the contrary. The
-    weights alone are danger above `LIKELY`, `SURE` where no word hints at a kind of hazard (the advice is then that of
-    `UNNAMED`: keep away), or `ALARMING` where every word is denied, past or imagined; never of a `SHORT` message.
+    weights alone are danger above `LIKELY`, or above `ALARMING` where every word is denied, past or imagined; never of
+    a `SHORT` message. Where no word even hints at a kind of hazard the advice is that of `UNNAMED`: keep away.
     """
     told, score, said = _told(text), likelihood(text), plain(text)
     if isinstance(told, Hazard):
@@ -106,9 +106,7 @@ def danger(text: str) -> Hazard | None:
     if len(said) < SHORT or score <= (ALARMING if told is DENIED else LIKELY):
         return None
     hinted = mentioned(text) or next((h for h in words().hazards if h.hints.search(said)), None)
-    if hinted is not None or score <= SURE:
-        return hinted
-    return next(h for h in words().hazards if h.kind == UNNAMED)
+    return hinted or next(h for h in words().hazards if h.kind == UNNAMED)
 
 
 def likelihood(text: str) -> float:

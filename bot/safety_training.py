@@ -1,7 +1,7 @@
 """Trains the weights beside the danger words: what rules cannot list, a linear model has seen.
 
 `python -m bot.safety_training` reads the trainers' files of nlu_data and writes bot/safety_weights.json. Features are
-`bot.safety.marks`; each message has length one, so long letters do not shout.
+`bot.safety.marks`, rare ones louder than common ones; a message counts as much as any, so long letters do not shout.
 Needs scikit-learn, which serving does not.
 """
 
@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import yaml
+from scipy.sparse import diags
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
@@ -24,7 +25,7 @@ from bot.settings import ROOT
 DATA = ROOT / "nlu_data"
 LONGEST = 150
 KEPT = 20_000
-PENALTY = 20
+PENALTY = 60
 _ENTITY = re.compile(r"\[([^\]]*)\](?:\([^)]*\)|\{[^}]*\})")
 
 
@@ -50,16 +51,20 @@ def train() -> dict[str, float]:
     found = [(text, danger) for text, danger in rows() if text]
     counter = CountVectorizer(analyzer=marks, min_df=2, binary=True)
     counts, wanted = counter.fit_transform([text for text, _ in found]), [danger for _, danger in found]
-    heaviest = np.argsort(-abs(_fitted(counts, wanted).coef_[0]), kind="stable")[:KEPT]
-    model = _fitted(counts[:, heaviest], wanted)
+    rarity = np.log(len(found) / np.asarray(counts.sum(axis=0)).ravel())
+    rarity /= rarity.mean()
+    all_marks = _fitted(counts, rarity, wanted).coef_[0] * rarity
+    heaviest = np.argsort(-abs(all_marks), kind="stable")[:KEPT]
+    model = _fitted(counts[:, heaviest], rarity[heaviest], wanted)
     names = counter.get_feature_names_out()[heaviest]
-    table = {str(name): round(float(weight), 3) for name, weight in zip(names, model.coef_[0], strict=True)}
+    louder = model.coef_[0] * rarity[heaviest]
+    table = {str(name): round(float(weight), 3) for name, weight in zip(names, louder, strict=True)}
     return {"": round(float(model.intercept_[0]), 4), **dict(sorted(table.items()))}
 
 
-def _fitted(counts: Any, wanted: list[bool]) -> LogisticRegression:
+def _fitted(counts: Any, rarity: Any, wanted: list[bool]) -> LogisticRegression:
     model = LogisticRegression(C=PENALTY, class_weight={False: 1, True: 2}, solver="liblinear", tol=1e-3)
-    return model.fit(normalize(counts), wanted)
+    return model.fit(normalize(counts) @ diags(rarity), wanted)
 
 
 if __name__ == "__main__":

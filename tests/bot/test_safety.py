@@ -1,6 +1,6 @@
 import pytest
 
-from bot.safety import check, danger
+from bot.safety import check, danger, mentioned
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,14 @@ def test_present_danger_is_seen(text: str, kind: str) -> None:
 )
 def test_negation_past_hypothesis_and_idiom_raise_no_alarm(text: str) -> None:
     assert check(text) is None
+
+
+@pytest.mark.parametrize("text", ["触电了", "电线掉地上", "着火了", "冒烟了", "漏电了", "爆炸了", "电杆倒了"])
+def test_the_barest_words_of_danger_always_alarm(text: str) -> None:
+    assert check(text) is not None
+
+
+def test_danger_that_no_word_names_is_seen() -> None:
+    text = "快点嘛，隔壁子老张睡到地下一哈都不动，遭打到了"
+    assert mentioned(text) is None
+    assert check(text) is not None
