@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-HEAVY = ("pypdf", "pypinyin.phrases_dict", "aiogram", "torch", "sanic")
+HEAVY = ("pypdf", "pypinyin.phrases_dict", "aiogram", "torch")
 
 
 def test_the_service_loads_nothing_that_only_others_need() -> None:
