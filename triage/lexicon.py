@@ -62,7 +62,7 @@ def _key(text: str) -> int:
 
 @cache
 def prepare() -> None:
-    """Give jieba its dictionary; takes half a second, once."""
+    """Give jieba its dictionary; takes a second, once; a sentence is then cut in 0.2 ms, not 0.05."""
     with jieba.get_module_res("dict.txt") as lines:
         known = Frequencies(lines)
     jieba.dt.FREQ, jieba.dt.total, jieba.dt.initialized = known, known.total, True
