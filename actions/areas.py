@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from pypinyin import lazy_pinyin
+
 from actions.systems import Area
-
-# a place is read character by character: pypinyin's words would take 45 MB
-os.environ["PYPINYIN_NO_PHRASES"] = "1"
-from pypinyin import lazy_pinyin  # noqa: E402
-
-del os.environ["PYPINYIN_NO_PHRASES"]
 
 MOST = 10
 _DISTRICT = re.compile(r"^.{1,4}?[区县市](?=..)")

@@ -16,7 +16,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from models.encoder import Encoder
-from triage import features, lexicon
+from triage import features
 
 CANDIDATES = 4
 LONG = 200
@@ -78,7 +78,7 @@ class OnnxClassifier:
         self._encoder = load_encoder(folder / "encoder" if (folder / "encoder").is_dir() else None) if wanted else None
         if self._encoder is not None and self._encoder.name != wanted:
             raise ValueError(f"{folder} was trained with the encoder {wanted}, not {self._encoder.name}")
-        lexicon.prepare()
+        jieba.initialize()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         self._model = onnxruntime.InferenceSession(

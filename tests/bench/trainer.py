@@ -32,7 +32,7 @@ from tests import databases
 from tests.product import PASSWORD, Product, own_tree
 from tests.triage.trainer.traffic import FIRST, errors_found
 from triage import training
-from triage.desk.pinyin import initials
+from triage.desk.writing import initials
 
 CUSTOMERS = 8
 PAUSE = 1.25  # a customer may send 60 messages a minute

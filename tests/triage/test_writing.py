@@ -2,7 +2,7 @@
 
 import pytest
 
-from triage.desk.pinyin import initials, initials_of
+from triage.desk.writing import initials
 
 
 @pytest.mark.parametrize(
@@ -11,7 +11,3 @@ from triage.desk.pinyin import initials, initials_of
 )
 def test_initials_are_those_of_the_words_not_of_single_characters(title: str, typed: str) -> None:
     assert initials(title).replace(" ", "") == typed
-
-
-def test_many_titles_are_read_at_once_and_keep_their_order() -> None:
-    assert initials_of(("银行代扣", "", "办结\n通知", "重复缴费")) == ["yhdk", "", "bj tz", "cfjf"]

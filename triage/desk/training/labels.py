@@ -3,7 +3,6 @@
 The label events are their own append-only history, so these writes leave no row in the desk's audit trail.
 """
 
-import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
@@ -14,8 +13,8 @@ from nlu_data.names import FALLBACK, names
 from triage.desk.access import TRAINERS
 from triage.desk.auth import User
 from triage.desk.parts import Parts
-from triage.desk.pinyin import initials_of
 from triage.desk.training.views import blind, event_view, full_view
+from triage.desk.writing import initials
 from triage.trainer.agreement import agreement
 from triage.trainer.labels import Labels, NotNow, StaleItem, WrongLabel
 from triage.trainer.review import Review, ReviewItemRow
@@ -55,12 +54,11 @@ def labels(parts: Parts) -> APIRouter:
     async def words(user: Trainer) -> dict[str, Any]:
         """Chinese names, pinyin initials and keys of intents and entities; categories and priorities."""
         known = names()
-        intents = {name: title for name, title in known.intents.items() if name != FALLBACK}
-        short = await asyncio.to_thread(initials_of, tuple(intents.values()))
         return {
             "intents": [
-                {"name": name, "title": title, "initials": found}
-                for (name, title), found in zip(intents.items(), short, strict=True)
+                {"name": name, "title": title, "initials": initials(title)}
+                for name, title in known.intents.items()
+                if name != FALLBACK
             ],
             "entities": [
                 {"name": name, "title": title, "key": known.keys[name]} for name, title in known.entities.items()
