@@ -47,6 +47,7 @@ from bot.media import Media
 from bot.outbox import Outbox
 from bot.rasa import Rasa
 from bot.settings import Settings
+from bot.sockets import Straight
 from bot.visits import Visits
 from bot.watch import Watch
 from channels.preview import previews
@@ -210,6 +211,7 @@ def build(bridge: Bridge) -> FastAPI:
     desk_routes(app, bridge.desk)
     app.include_router(delivery(bridge.desk, DeadLetters(bridge.database, bridge.bell)))
     app.router.routes.extend(_health(bridge))
+    app.add_middleware(Straight, routes=app.router.routes)
     return app
 
 

@@ -14,6 +14,7 @@ QUEUE = "queue"
 DESK = "desk"
 MEDIA = "media"
 CONVERSATION = "conversation:"
+MOST = 32
 
 
 def conversation_topic(conversation: int) -> str:
@@ -21,39 +22,77 @@ def conversation_topic(conversation: int) -> str:
     return f"{CONVERSATION}{conversation}"
 
 
+class Rings:
+    """What rang for one listener and was not heard yet, at most `MOST` events.
+
+    Every open page has one: an `asyncio.Queue` takes 3 kB more.
+    """
+
+    __slots__ = ("_events", "_waiting")
+
+    def __init__(self) -> None:
+        """Nothing rang yet."""
+        self._events: list[Event] = []
+        self._waiting: asyncio.Future[None] | None = None
+
+    def put(self, event: Event) -> None:
+        """Ring; a listener with `MOST` events unheard misses it."""
+        if len(self._events) < MOST:
+            self._events.append(event)
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    def empty(self) -> bool:
+        """Whether all was heard."""
+        return not self._events
+
+    async def get(self) -> Event:
+        """The next event, waiting for it; one task at a time may wait."""
+        while not self._events:
+            self._waiting = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
+        return self.get_nowait()
+
+    def get_nowait(self) -> Event:
+        """The next event; raises `IndexError` if all was heard."""
+        return self._events.pop(0)
+
+
 class Bell:
     """Topics and who listens; `bot.watch` rings for what other processes changed."""
 
     def __init__(self) -> None:
         """Nobody listens yet."""
-        self._listeners: defaultdict[str, set[asyncio.Queue[Event]]] = defaultdict(set)
+        self._listeners: defaultdict[str, set[Rings]] = defaultdict(set)
 
     def ring(self, topic: str, event: Event = CHANGED) -> None:
-        """Tell the topic's listeners; a listener too slow to empty its queue misses the ring."""
+        """Tell the topic's listeners."""
         for listener in self._listeners.get(topic, ()):
-            if not listener.full():
-                listener.put_nowait(event)
+            listener.put(event)
 
     def conversations(self) -> list[int]:
         """The conversations somebody listens to."""
         return [int(topic[len(CONVERSATION) :]) for topic in self._listeners if topic.startswith(CONVERSATION)]
 
     @contextmanager
-    def listen(self, *topics: str) -> Iterator[asyncio.Queue[Event]]:
-        """A queue of the topics' events for as long as the block lasts."""
-        queue: asyncio.Queue[Event] = asyncio.Queue(maxsize=32)
+    def listen(self, *topics: str) -> Iterator[Rings]:
+        """The topics' events for as long as the block lasts."""
+        rings = Rings()
         for topic in topics:
-            self._listeners[topic].add(queue)
+            self._listeners[topic].add(rings)
         try:
-            yield queue
+            yield rings
         finally:
             for topic in topics:
-                self._listeners[topic].discard(queue)
+                self._listeners[topic].discard(rings)
                 if not self._listeners[topic]:
                     del self._listeners[topic]
 
 
-async def rung(rings: asyncio.Queue[Event], within: float) -> None:
+async def rung(rings: Rings, within: float) -> None:
     """Wait for a ring, at most so many seconds; all that rang until then counts as one."""
     with suppress(TimeoutError):
         async with asyncio.timeout(within):

@@ -10,9 +10,6 @@ import resource
 import subprocess
 import sys
 
-from pypdf import PdfReader, PdfWriter
-from pypdf.errors import PyPdfError
-
 SECONDS = 15
 MEMORY = 1_000_000_000
 TELLING = ("/Metadata", "/PieceInfo", "/AA", "/LastModified")
@@ -31,6 +28,8 @@ def without_metadata(content: bytes) -> bytes:
 
 
 def _bare(content: bytes) -> bytes:
+    from pypdf import PdfReader, PdfWriter  # in the reading process alone: 16 MB
+
     reader = PdfReader(io.BytesIO(content), strict=False)
     if reader.is_encrypted:
         reader.decrypt("")  # opens without a password, as readers do; else what follows fails
@@ -48,6 +47,8 @@ def _bare(content: bytes) -> bytes:
 
 
 def _main() -> int:
+    from pypdf.errors import PyPdfError
+
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     try:

@@ -45,6 +45,7 @@ async def serve(bridge: Bridge, *beside: Coroutine[None, None, None]) -> None:
             port=settings.port,
             log_level="warning",
             access_log=False,
+            ws="websockets-sansio",
             # compression would cost each socket more memory than all else together
             ws_per_message_deflate=False,
             ws_max_size=MOST_BYTES,

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-from bot.bell import Bell, Event, conversation_topic
+from bot.bell import Bell, Event, Rings, conversation_topic
 from bot.conversation import Conversations
 from bot.files import Files
 from bot.message import Delivery, Owner
@@ -116,7 +116,7 @@ def _typing(event: Event) -> bool:
     return event.get("type") == "typing" and event["from"] != "customer"
 
 
-async def _ring(rings: asyncio.Queue[Event], seconds: float | None) -> Event:
+async def _ring(rings: Rings, seconds: float | None) -> Event:
     """The next ring, or nothing after some seconds."""
     try:
         async with asyncio.timeout(seconds):
@@ -125,7 +125,7 @@ async def _ring(rings: asyncio.Queue[Event], seconds: float | None) -> Event:
         return {}
 
 
-async def _meanwhile(rings: asyncio.Queue[Event], seconds: float | None) -> AsyncGenerator[Frame, None]:
+async def _meanwhile(rings: Rings, seconds: float | None) -> AsyncGenerator[Frame, None]:
     """Typing, until something else rings or the time is over; what rang by then is answered by one look."""
     event = await _ring(rings, seconds)
     while event.get("type") == "typing":

@@ -32,7 +32,7 @@ from tests import databases
 from tests.product import PASSWORD, Product, own_tree
 from tests.triage.trainer.traffic import FIRST, errors_found
 from triage import training
-from triage.desk.writing import initials
+from triage.desk.initials import initials
 
 CUSTOMERS = 8
 PAUSE = 1.25  # a customer may send 60 messages a minute
@@ -177,7 +177,8 @@ def strokes(product: Product) -> dict[str, Any]:
     """
     rows = [row for name in ("intents.yml", "intents_robust.yml") for row in nlu_data.utterances(FROZEN / name)]
     common = [name for name, _ in Counter(row.intent for row in nlu_data.utterances()).most_common(DOCCANO_KEYS)]
-    short = {name: initials(title) for name, title in names().intents.items() if name != FALLBACK}
+    titles = {name: title for name, title in names().intents.items() if name != FALLBACK}
+    short = dict(zip(titles, initials(*titles.values()), strict=True))
 
     def searched(intent: str) -> int:
         others = [letters for name, letters in short.items() if name != intent]

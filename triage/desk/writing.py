@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from bot.bell import DESK, Bell
 from bot.database import Base, Database, UtcDateTime
+from triage.desk.initials import initials
 from triage.ticket import NoTicket, TicketRow
 
 CANNED = Path(__file__).with_name("canned.yml")
@@ -103,10 +105,15 @@ class Writing:
 
     async def ensure_canned(self) -> None:
         """Load the first canned replies into an empty table."""
+        async with self._database.read() as session:
+            if await session.scalar(select(func.count()).select_from(CannedReplyRow)):
+                return
+        rows = yaml.safe_load(CANNED.read_text(encoding="utf-8"))
+        letters = await asyncio.to_thread(initials, *(row["title"] for row in rows))
         async with self._database.write() as session:
             if not await session.scalar(select(func.count()).select_from(CannedReplyRow)):
-                for row in yaml.safe_load(CANNED.read_text(encoding="utf-8")):
-                    session.add(CannedReplyRow(title=row["title"], initials=initials(row["title"]), text=row["text"]))
+                for row, short in zip(rows, letters, strict=True):
+                    session.add(CannedReplyRow(title=row["title"], initials=short, text=row["text"]))
 
     async def canned(self, query: str, team: str | None) -> Sequence[CannedReplyRow]:
         """Canned replies of everyone and of the team whose title or initials fit, initials first."""
@@ -123,12 +130,13 @@ class Writing:
 
     async def save_canned(self, title: str, text: str, team: str | None) -> CannedReplyRow:
         """Add a canned reply, or replace the one of this title."""
+        [short] = await asyncio.to_thread(initials, title)
         async with self._database.write() as session:
             row = await session.scalar(select(CannedReplyRow).where(CannedReplyRow.title == title))
             if row is None:
                 row = CannedReplyRow(title=title)
                 session.add(row)
-            row.initials, row.text, row.team = initials(title), text, team
+            row.initials, row.text, row.team = short, text, team
             await session.flush()
             return row
 
@@ -219,13 +227,6 @@ class Writing:
                 found.append(Viewer(row.username, typing, typing and not held))
                 held = held or typing
             return found
-
-
-def initials(title: str) -> str:
-    """The pinyin initials of a title, lower case: 办结通知 is bjtz."""
-    from pypinyin import Style, lazy_pinyin
-
-    return "".join(lazy_pinyin(title, style=Style.FIRST_LETTER)).lower()[:64]
 
 
 def unfilled(text: str) -> list[str]:

@@ -3,6 +3,7 @@
 The label events are their own append-only history, so these writes leave no row in the desk's audit trail.
 """
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
@@ -12,9 +13,9 @@ from pydantic import BaseModel, Field
 from nlu_data.names import FALLBACK, names
 from triage.desk.access import TRAINERS
 from triage.desk.auth import User
+from triage.desk.initials import initials
 from triage.desk.parts import Parts
 from triage.desk.training.views import blind, event_view, full_view
-from triage.desk.writing import initials
 from triage.trainer.agreement import agreement
 from triage.trainer.labels import Labels, NotNow, StaleItem, WrongLabel
 from triage.trainer.review import Review, ReviewItemRow
@@ -54,11 +55,12 @@ def labels(parts: Parts) -> APIRouter:
     async def words(user: Trainer) -> dict[str, Any]:
         """Chinese names, pinyin initials and keys of intents and entities; categories and priorities."""
         known = names()
+        titles = {name: title for name, title in known.intents.items() if name != FALLBACK}
+        letters = await asyncio.to_thread(initials, *titles.values())
         return {
             "intents": [
-                {"name": name, "title": title, "initials": initials(title)}
-                for name, title in known.intents.items()
-                if name != FALLBACK
+                {"name": name, "title": title, "initials": short}
+                for (name, title), short in zip(titles.items(), letters, strict=True)
             ],
             "entities": [
                 {"name": name, "title": title, "key": known.keys[name]} for name, title in known.entities.items()
