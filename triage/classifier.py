@@ -10,13 +10,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-import jieba
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from models.encoder import Encoder
 from triage import features
+from triage.words import tokenizer
 
 CANDIDATES = 4
 LONG = 200
@@ -78,7 +78,7 @@ class OnnxClassifier:
         self._encoder = load_encoder(folder / "encoder" if (folder / "encoder").is_dir() else None) if wanted else None
         if self._encoder is not None and self._encoder.name != wanted:
             raise ValueError(f"{folder} was trained with the encoder {wanted}, not {self._encoder.name}")
-        jieba.initialize()
+        tokenizer()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         self._model = onnxruntime.InferenceSession(
@@ -196,7 +196,7 @@ def _log_odds(scores: NDArray[np.float32], best: int) -> float:
 def _word_weights(read: str, shares: NDArray[np.float32]) -> dict[str, float]:
     """What the n-grams that touch each of jieba's words add to the score; punctuation is no word."""
     buckets, _ = features.counts(read)
-    words = jieba.lcut(read, HMM=False)
+    words = tokenizer().lcut(read, HMM=False)
     ends = np.cumsum([len(word) for word in words])
     starts = ends - [len(word) for word in words]
     total = shares[np.searchsorted(buckets, [features.word_bucket(f"{word} ") for word in words])]

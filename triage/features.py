@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from itertools import pairwise
 
-import jieba
 import numpy as np
 from numpy.typing import NDArray
 from opencc import OpenCC
 
 from bot import safety
 from models.encoder import Encoder
+from triage.words import tokenizer
 
 BUCKETS = 2**18  # _SHIFT keeps as many bits
 LONGEST_GRAM = 4
@@ -24,7 +24,6 @@ LEAD = 60
 FLAGS = 2
 GROUPS = (1.0, 1.0, 0.5, 0.5)  # weights of the groups of `counts`, each brought to length 1
 
-jieba.setLogLevel(60)
 _PRIME, _SPREAD, _SHIFT = np.uint64(1_000_003), np.uint64(0x9E3779B97F4A7C15), np.uint64(64 - 18)
 _SENTENCE_END = re.compile("[。！？!?；]")
 
@@ -88,7 +87,7 @@ def counts(text: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
 
 
 def _words(text: str) -> Iterator[str]:
-    words = jieba.lcut(text, HMM=False)
+    words = tokenizer().lcut(text, HMM=False)
     yield from (f"{word} " for word in words)
     yield from (f"{a} {b} " for a, b in pairwise(words))
 

@@ -19,6 +19,7 @@ from bot.bell import QUEUE, Bell, rung
 from bot.database import Base, Database, MessageRow
 from models import encoder
 from triage.ticket import Status, TicketEventRow, TicketRow
+from triage.words import tokenizer
 
 BATCH = 500
 OVERLAP = 1000
@@ -50,11 +51,8 @@ Put = tuple[DocumentRow, Words]
 
 def words(text: str) -> list[str]:
     """The searchable words of a text, in order, long words with their parts; blocks the loop a second at first use."""
-    import jieba  # loads its dictionary: a second, and only when somebody searches
-
-    jieba.setLogLevel(logging.WARNING)
     plain = unicodedata.normalize("NFKC", text).lower()
-    return [word for word in jieba.cut_for_search(plain) if any(sign.isalnum() for sign in word)]
+    return [word for word in tokenizer().cut_for_search(plain) if any(sign.isalnum() for sign in word)]
 
 
 @lru_cache(4096)

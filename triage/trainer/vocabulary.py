@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cache
 
-import jieba
 from sqlalchemy import String, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -16,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 import nlu_data
 from bot.database import Base, UtcDateTime
 from triage.masking import mask
+from triage.words import tokenizer
 
 COMMON = 300
 """A word that jieba's dictionary counts so often is everyday language, not vocabulary."""
@@ -43,9 +42,8 @@ def _known() -> str:
 
 def new_words(text: str) -> frozenset[str]:
     """Words of a text that the training files do not contain and are not everyday language, personal data apart."""
-    jieba.setLogLevel(logging.WARNING)
-    words = {word for word in jieba.cut(mask(text).replace("*", " ").lower()) if _WORD.fullmatch(word)}
-    common = jieba.dt.FREQ
+    words = {word for word in tokenizer().cut(mask(text).replace("*", " ").lower()) if _WORD.fullmatch(word)}
+    common = tokenizer().FREQ
     return frozenset(word for word in words if (common.get(word) or 0) < COMMON and word not in _known())
 
 
