@@ -234,8 +234,8 @@ def test_a_new_message_above_the_fold_is_counted(page: Page, stage: Stage) -> No
     for _ in range(3):
         told(page, stage, 1)
     answered(page, stage, 1)
-    page.evaluate("document.getElementById('log').scrollTop = 0")
-    page.wait_for_timeout(300)
+    up = "new Promise((told) => { log.scrollTop = 0; setTimeout(() => told(log.scrollTop === 0), 300); })"
+    page.wait_for_function(f"() => {up}")  # on a busy machine the page may still be on its way to the end
     stage.do(stage.agent_says("在上面吗？"))
     expect(page.locator("#newer")).to_have_text("↓ 1 条新消息", timeout=15_000)
     expect(page).to_have_title(re.compile(r"^\(1\)"))
