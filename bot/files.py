@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import logging
 import os
 import re
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from bot import ogg, pdf
+from bot import apart, ogg
 from bot.message import Attachment
 
 LARGEST = 10_000_000
@@ -32,6 +33,7 @@ SUFFIXES = {
     "image/jpeg": ".jpg", "image/png": ".png", "application/pdf": ".pdf", "audio/ogg": ".ogg", "audio/amr": ".amr",
 }  # fmt: skip
 READABLE = ("JPEG", "PNG", "WEBP", "GIF")
+log = logging.getLogger(__name__)
 EXPIRED = "链接已过期，请回到对话里重新打开。"
 
 
@@ -146,7 +148,7 @@ class Files:
 def _fit(content: bytes) -> _Fit:
     if content.startswith(b"%PDF-"):
         try:
-            return _Fit("file", "application/pdf", pdf.without_metadata(content))
+            return _Fit("file", "application/pdf", apart.bare_pdf(content))
         except ValueError:
             raise Unfit(*NO_PDF) from None
     try:
@@ -173,9 +175,13 @@ def _fit(content: bytes) -> _Fit:
 
 
 def _spoken(content: bytes) -> _Fit:
-    """WeChat's voices are AMR, which holds nothing but sound; Telegram's are Opus in Ogg, with comments."""
+    """WeChat's voices are AMR, which becomes Opus in Ogg and is kept as it came if that fails; Telegram's are Opus."""
     if content.startswith((b"#!AMR\n", b"#!AMR-WB\n")):
-        return _Fit("voice", "audio/amr", content)
+        try:
+            return _Fit("voice", "audio/ogg", apart.playable_voice(content))
+        except ValueError as error:
+            log.warning("a voice is kept as it came: %s", error)
+            return _Fit("voice", "audio/amr", content)
     try:
         return _Fit("voice", "audio/ogg", ogg.without_comments(content))
     except ValueError:

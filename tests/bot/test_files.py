@@ -6,7 +6,9 @@ import asyncio
 import io
 import struct
 from pathlib import Path
+from random import Random
 
+import av
 import pytest
 from PIL import Image
 from pypdf import PdfReader, PdfWriter
@@ -183,8 +185,28 @@ def test_what_is_no_voice_is_not_taken(files: Files, content: bytes) -> None:
         asyncio.run(files.keep(content, "", "telegram:1", spoken=True))
 
 
-def test_a_wechat_voice_is_kept_as_it_is_and_a_page_may_not_send_one(files: Files) -> None:
-    kept = asyncio.run(files.keep(b"#!AMR\nsound", "", "wechat:1", spoken=True))
+def amr(seconds: int) -> bytes:
+    """Noise as AMR-NB at 12.2 kbit/s: frames of 20 ms, a head and 31 bytes each (RFC 4867)."""
+    chance = Random(1)
+    return b"#!AMR\n" + b"".join(b"\x3c" + chance.randbytes(31) for _ in range(50 * seconds))
+
+
+def test_a_wechat_voice_becomes_one_that_browsers_play(files: Files) -> None:
+    kept = asyncio.run(files.keep(amr(3), "", "wechat:1", spoken=True))
+    assert (kept.kind, kept.mime, kept.name) == ("voice", "audio/ogg", "文件.ogg")
+    with av.open(io.BytesIO(asyncio.run(files.content(kept))), "r") as heard:
+        assert heard.streams.audio[0].codec_context.name == "opus"
+        seconds = sum(frame.samples / frame.sample_rate for frame in heard.decode(audio=0))
+    assert 2.9 < seconds < 3.2
+
+
+@pytest.mark.parametrize("content", [b"#!AMR\n", b"#!AMR\n" + b"\xff" * 50, b"#!AMR-WB\n"])
+def test_a_wechat_voice_that_cannot_be_read_is_kept_as_it_came(files: Files, content: bytes) -> None:
+    kept = asyncio.run(files.keep(content, "", "wechat:1", spoken=True))
     assert (kept.mime, kept.name) == ("audio/amr", "文件.amr")
+    assert asyncio.run(files.content(kept)) == content
+
+
+def test_a_page_may_not_send_a_voice(files: Files) -> None:
     with pytest.raises(Unfit, match="只能发送图片"):
         keep(files, voice())

@@ -17,7 +17,7 @@ from bot.message import Delivery, Outbound
 from channels.wechat.channel import NO_MEDIA
 from channels.wechat.client import WeChatClient
 from channels.wechat.passive import LATER
-from tests.bot.test_files import photo
+from tests.bot.test_files import amr, photo
 from tests.channels.stage import INTERVAL, WeChatStage, play
 
 pytestmark = pytest.mark.slow
@@ -208,7 +208,7 @@ def test_a_retry_with_the_same_key_is_shown_once(sqlite_url: Url) -> None:
 @pytest.mark.parametrize("passive", [False, True])
 @pytest.mark.parametrize(
     ("content", "mime", "kept"),
-    [(photo(), "image/jpeg", "image/jpeg"), (b"#!AMR\nsound", "audio/amr", "audio/amr")],
+    [(photo(), "image/jpeg", "image/jpeg"), (amr(1), "audio/amr", "audio/ogg")],
 )
 def test_pictures_and_voices_are_brought_in(
     sqlite_url: Url, passive: bool, content: bytes, mime: str, kept: str

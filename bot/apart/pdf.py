@@ -1,14 +1,13 @@
-"""PDFs without what they say of their author and program, and without what would act when they are opened.
-
-Each is read in a process of its own with little time and memory: a bad one may never end.
-"""
+"""PDFs without what they say of their author and program, and without what would act when they are opened."""
 
 from __future__ import annotations
 
 import io
 import resource
-import subprocess
 import sys
+
+from pypdf import PdfReader, PdfWriter
+from pypdf.errors import PyPdfError
 
 SECONDS = 15
 MEMORY = 1_000_000_000
@@ -16,20 +15,7 @@ TELLING = ("/Metadata", "/PieceInfo", "/AA", "/LastModified")
 """Entries of a page: its description, programs' own data, actions."""
 
 
-def without_metadata(content: bytes) -> bytes:
-    """The same pages alone; pictures within them stay as they are. Raises `ValueError` for what cannot be read."""
-    try:
-        done = subprocess.run([sys.executable, "-I", __file__], input=content, capture_output=True, timeout=2 * SECONDS)
-    except subprocess.TimeoutExpired as error:
-        raise ValueError("the PDF takes too long to read") from error
-    if done.returncode or not done.stdout:
-        raise ValueError(f"the PDF cannot be read: {done.stderr[-200:].decode(errors='replace')}")
-    return done.stdout
-
-
 def _bare(content: bytes) -> bytes:
-    from pypdf import PdfReader, PdfWriter  # in the reading process alone: 16 MB
-
     reader = PdfReader(io.BytesIO(content), strict=False)
     if reader.is_encrypted:
         reader.decrypt("")  # opens without a password, as readers do; else what follows fails
@@ -47,8 +33,6 @@ def _bare(content: bytes) -> bytes:
 
 
 def _main() -> int:
-    from pypdf.errors import PyPdfError
-
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     try:
