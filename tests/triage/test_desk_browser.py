@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.bot.test_files import photo
+from bot.message import Inbound
+from tests.bot.test_files import amr, photo
 from tests.triage.desk_server import DeskServer
 from tests.triage.pages import log_in, opened, serious, serving
 
@@ -230,6 +231,23 @@ def test_a_picture_is_looked_at_before_it_is_sent(browser: Browser, served: Desk
     expect(page.locator("#picture")).to_be_hidden()
     expect(page.locator("#log .row.agent img")).to_have_count(1)
     expect(page.locator("#draft")).to_be_focused()
+
+
+def test_a_voice_from_wechat_is_played_in_the_conversation(browser: Browser, served: DeskServer) -> None:
+    async def spoken() -> None:
+        stage = served.stage
+        kept = await stage.files.keep(amr(2), "", "wechat:1", spoken=True)
+        await stage.conversations.receive(Inbound("web", "a", "v", "[语音]", stage.now, attachments=(kept,)))
+
+    served.do(spoken())
+    served.do(served.stage.hand_off("a"))
+    page = enter(browser, served)
+    page.keyboard.press("c")
+    voice = page.locator("#log .row.customer audio")
+    expect(voice).to_have_count(1)
+    over = "new Promise((told) => { one.onended = () => told(one.currentTime); one.muted = true; one.play(); })"
+    assert 1.8 < voice.evaluate(f"(one) => {over}") < 2.3
+    assert serious(page) == []
 
 
 def test_enter_while_composing_never_sends(browser: Browser, served: DeskServer) -> None:
