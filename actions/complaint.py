@@ -178,6 +178,7 @@ def _short_question(text: str) -> bool:
     return len(text) <= BARE_QUESTION and ASKS.search(text) is not None
 
 
+OF_TICKET = re.compile("[催修办]|工单|投诉|没人|没来|解决")
 UNSOLVED = re.compile(
     r"(还|仍|又|依然|照样|根本)(是|然)?.{0,6}(没(有)?(电|来|好|解决|修|处理|到账|恢复|人)|不行|不亮|停电|坏|老样子|一样|跳闸)|没(有)?解决"
 )
@@ -246,7 +247,7 @@ class ActionUrge(Action):
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
         """Urge, reopen, or say that there is nothing to urge."""
         asked = _question(tracker, dispatcher)
-        if other := asked_again(tracker):
+        if not OF_TICKET.search(asked.text) and (other := asked_again(tracker)):
             return other
         if "修" in asked.text and (going_on := outage_goes_on(tracker)):
             return going_on

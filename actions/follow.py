@@ -13,7 +13,7 @@ from rasa_sdk import Tracker
 from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.numbers import WEEK, account_no
+from actions.numbers import WEEK, account_no, ticket_no
 from actions.speech import Events, entity, intent, said
 
 # what takes days: services by their rule, and what is filed for a person
@@ -67,6 +67,8 @@ def subjects(rules: Path) -> dict[str, str]:
 def asked_again(tracker: Tracker) -> Events:
     """The question last answered from an account, for another account, month or day that is only named; else []."""
     last, text = tracker.get_slot("last_topic"), said(tracker)
+    if ticket_no(text) is not None:
+        return []
     named = entity(tracker, "date") is not None or WEEK.search(text) is not None
     day = named and last == tracker.get_slot("spoken_of") == "query_usage"
     if not last or (account_no(text) is None and entity(tracker, "month") is None and not day):

@@ -22,7 +22,7 @@ _DATE = re.compile(rf"{_YEAR}(?<![\d.]){_IN_YEAR}\s*[月.\-/]\s*{_DAY_OF}(?:\s*[
 _DAY_IN_MONTH = re.compile(rf"(下个?月|本月|这个月|上个?月)?\s*(?<![\d.]){_DAY_OF}\s*[日号](?![楼栋幢院店线门])")
 _NEAR = {"大前": -3, "前": -2, "昨": -1, "今": 0, "明": 1, "后": 2, "大后": 3}
 _NEAR_DAY = re.compile(r"(大前|大后|[前昨今明后])(?:[天日儿晚夜早]|儿个|朝)")
-WEEK = re.compile(r"(上上|上|这|本)一?个?(?:周|星期|礼拜)(?![一二三四五六日天])")
+WEEK = re.compile(r"(上上|上|这|本)一?个?(?:周|星期|礼拜)(?![一二三四五六日天末期])")
 _WEEKDAY = re.compile(r"(上|下|这|本)?个?(?:周|星期|礼拜)([一二三四五六日天])")
 
 
@@ -62,9 +62,9 @@ def _split(text: str) -> tuple[str | None, str]:
     read = plain(text)
     joined = re.sub(r"(?<=\d)[\s-]+(?=\d)", "", read)
     for candidate in (read, joined):
-        # of several, the one that is no mobile number; a single number of 11 digits is taken as it is
+        # letters begin a ticket's number; of several, the one that is no mobile number, but a single one as it is
         found = sorted(
-            re.finditer(r"(?<!\d)\d{10,16}(?!\d)", candidate),
+            re.finditer(r"(?<![A-Za-z\d])\d{10,16}(?!\d)", candidate),
             key=lambda run: re.fullmatch(r"1[3-9]\d{9}", run.group()) is not None,
         )
         if found:

@@ -33,8 +33,14 @@ REPLIES = ("thank", "affirm", "deny", "inform", "out_of_scope")
 NEARBY = frozenset(("action_halls", "action_charging_stations"))
 QUESTION = re.compile("([吗嘛么]|[好来修]了?没有?|[行好]不[行好])[?？]?$")
 DONE = re.compile("[好完]了?(没有?|吗|不|冇)[?？]?$|有(结果|消息|回复)|处理到哪")
-PAID = re.compile("(交|缴|充|付|还)(了|的|过|完|清|上|咗)")
+PAID = re.compile("(?<![没不未])(?<!没有)(交|缴|充|付)(了|的|过|完|清|上|咗)|(?<!没)还[清完]了")
+NOT_YET = re.compile("再|明天|过两天|怎么|哪")
 OWED = frozenset("request_reconnect query_arrears ask_late_fee query_balance".split())
+
+
+def pays(text: str) -> bool:
+    """Whether a message says that something was paid: 「昨天交了」, not 「还没交清」 or 「过两天再交」."""
+    return PAID.search(text) is not None and NOT_YET.search(text) is None
 
 
 class ActionReply(Action):
@@ -80,7 +86,7 @@ class ActionReply(Action):
         if (service := service_goes_on(tracker)) is not None:
             dispatcher.utter_message(response=service, **facts())
             return []
-        if self._about != "thank" and PAID.search(text) and tracker.get_slot("spoken_of") in OWED:
+        if self._about != "thank" and pays(text) and tracker.get_slot("spoken_of") in OWED:
             about = "payment_not_credited"
             return [SlotSet("topic", about), *follow(dispatcher, tracker, self._subjects, about)]
         if last_said(tracker) in TOOK_DOWN and DONE.search(text):

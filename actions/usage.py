@@ -17,6 +17,7 @@ from actions.systems import Bill, BillingSystem, DailyUsage, SystemUnavailable
 from actions.tariff import Tariff
 
 USAGE_DAYS = 7
+LATE = timedelta(days=3)  # a day's figures come one or two days later
 HABIT_DAYS = 28
 PACE_DAYS = 14
 WHAT_IF_MONTHS = 12
@@ -115,7 +116,7 @@ class UsageAnswers:
     async def usage(self, asked: Question) -> None:
         """The month, week or day asked for, or the last seven days."""
         assert asked.account_no is not None
-        if asked.month:
+        if asked.month and not self._one_day(asked):
             bills = await self._billing.bills(asked.account_no, MONTHS_KEPT)
             if (bill := next((b for b in bills if b.month == asked.month), None)) is not None:
                 asked.say(
@@ -145,19 +146,24 @@ class UsageAnswers:
                    chart=[[_day(day.date), str(day.kwh)] for day in reversed(days)])  # fmt: skip
 
     async def _days(self, asked: Question, account_no: str) -> Sequence[DailyUsage]:
-        """The days named, newest first; without any, or before their figures are there, the last seven."""
+        """The days named, newest first; without any, or while their figures are still to come, the last seven."""
         today = self._today()
         last = today - timedelta(days=USAGE_DAYS + 1), today
-        if asked.month:
+        if asked.month and not self._one_day(asked):
             start = date(int(asked.month[:4]), int(asked.month[5:]), 1)
             return await self._billing.usage(account_no, start, min(today, _next_month(start) - timedelta(days=1)))
         one = day_named(asked.text, today)
         named = week(asked.text, today) or ((one, one) if one is not None else last)
         days = await self._billing.usage(account_no, *named)
-        if not days and named != last:
+        if not days and named[1] >= today - LATE and (newest := await self._billing.usage(account_no, *last)):
             asked.say("say_no_usage_yet")
-            days = await self._billing.usage(account_no, *last)
+            days = newest
         return days[:USAGE_DAYS]
+
+    def _one_day(self, asked: Question) -> bool:
+        """Whether a day of the month is asked for, not the whole of it."""
+        one = day_named(asked.text, self._today())
+        return one is not None and f"{one:%Y-%m}" == asked.month
 
     async def analysis(self, asked: Question) -> None:
         """Four weeks: average, weekday and weekend, the highest day, the share of the valley, and the year before."""

@@ -36,9 +36,10 @@ class Rings:
         self._waiting: asyncio.Future[None] | None = None
 
     def put(self, event: Event) -> None:
-        """Ring; a listener with `MOST` events unheard misses it."""
-        if len(self._events) < MOST:
-            self._events.append(event)
+        """Ring; where `MOST` events are unheard, the newest takes the place of the last."""
+        if len(self._events) == MOST:
+            self._events.pop()
+        self._events.append(event)
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 

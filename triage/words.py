@@ -5,6 +5,7 @@ The trie is made once by a process of its own (`python triage/words.py FOLDER`),
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import marisa_trie
 FOLDER = Path(__file__).parent.parent / "models" / "words"
 SECONDS = 120
 
+log = logging.getLogger(__name__)
 jieba.setLogLevel(60)
 
 
@@ -26,7 +28,7 @@ class Table:
     """How often jieba counts a word; 0 for what longer words begin with. `total` is the count of all."""
 
     def __init__(self, folder: Path) -> None:
-        """Read what `write` left in the folder; raises `OSError` if it is not there."""
+        """Read what `write` left in the folder; raises `OSError` or `ValueError` if it is not there."""
         self._keys = marisa_trie.Trie().mmap(str(folder / "keys.marisa"))
         self._counts = array("I", (folder / "counts.bin").read_bytes())
         self.total = self._counts.pop()
@@ -47,11 +49,19 @@ class Table:
 
 @cache
 def tokenizer() -> jieba.Tokenizer:
-    """jieba's tokenizer over the trie, which is made where it is missing; takes two seconds then."""
-    folder = FOLDER / f"jieba-{jieba.__version__}"
-    if not folder.is_dir():
-        subprocess.run([sys.executable, __file__, str(folder)], check=True, timeout=SECONDS)
-    table, made = Table(folder), jieba.Tokenizer()
+    """jieba's tokenizer over the trie, which is made where it is missing: two seconds then.
+
+    Where it cannot be made or read, jieba's own with its dictionary in memory.
+    """
+    made, folder = jieba.Tokenizer(), FOLDER / f"jieba-{jieba.__version__}"
+    try:
+        if not folder.is_dir():
+            subprocess.run([sys.executable, "-I", __file__, str(folder)], check=True, timeout=SECONDS)
+        table = Table(folder)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        log.warning("%s holds no trie of jieba's dictionary (%s): it takes 60 MB of memory instead", folder, error)
+        made.initialize()
+        return made
     made.FREQ, made.total, made.initialized = table, table.total, True
     return made
 

@@ -58,7 +58,7 @@ def spare() -> None:
     DaskGraphRunner.run = run
     DialogueStateTracker.copy = duplicate
     Slot.__copy__ = same_slot
-    Domain.is_empty = lambda domain: not domain.intents
+    Domain.is_empty = lambda domain: not (domain.responses or domain.forms)
     for module in (forms, processor):  # both copy for their log alone
         module.copy = _Uncopied
     Event.resolve_by_type = staticmethod(functools.lru_cache(Event.resolve_by_type))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.numbers import account_no, amount, day, kwh, last_four, month, months, phone, ticket_no, week
+from actions.numbers import WEEK, account_no, amount, day, kwh, last_four, month, months, phone, ticket_no, week
 
 TODAY = date(2026, 11, 24)
 
@@ -141,3 +141,13 @@ def test_energy_phones_and_tickets() -> None:
     assert phone("户号3310000017") is None
     assert ticket_no("工单dq２６１１２４００００１到哪了") == "DQ26112400001"
     assert account_no("手机13812345678，户号3310000017") == "3310000017"
+
+
+def test_a_tickets_number_is_no_account() -> None:
+    assert account_no("工单DQ26112400001催一下") is None
+    assert account_no("户号3310000017，工单DQ26112400001") == "3310000017"
+
+
+@pytest.mark.parametrize("text", ["上周末用了多少", "本周期的电量"])
+def test_a_weekend_is_no_whole_week(text: str) -> None:
+    assert WEEK.search(text) is None

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import jieba
+import pytest
 
 import nlu_data
 from triage import words
@@ -27,3 +28,13 @@ def test_the_trie_knows_what_the_dictionary_knows_and_a_second_writer_leaves_it(
     assert table.total == total
     assert all(table[word] == counts[word] for word in list(counts)[::50])
     assert "电费单据吗" not in table and table.get("电费单据吗") is None and table.get("电费单据吗", 1) == 1
+
+
+def test_where_no_trie_can_be_jieba_keeps_its_dictionary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(words, "FOLDER", tmp_path / "file")
+    words.tokenizer.cache_clear()
+    try:
+        assert words.tokenizer().lcut("电费怎么这么高", HMM=False) == jieba.lcut("电费怎么这么高", HMM=False)
+    finally:
+        words.tokenizer.cache_clear()
