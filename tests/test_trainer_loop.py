@@ -19,7 +19,7 @@ from tests.triage.pages import enter
 from triage import training
 
 pytestmark = [pytest.mark.rasa, pytest.mark.browser, pytest.mark.timeout(1500)]
-SAID, MEANT = "要个单据给财务交差", "request_invoice"
+SAID, MEANT = "出纳那里还差一张凭条", "request_invoice"
 NOT_UNDERSTOOD = "没听明白"
 TRAINED_WITHIN = 600_000
 
