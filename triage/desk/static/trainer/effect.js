@@ -23,7 +23,7 @@ async function read() {
   const verdict = element("p", "verdict", turns ? said(found) : "还没有数据：有客户在网页、微信或 Telegram 上说话后，这里就会有数字。");
   const parts = [head, verdict, chart];
   for (const one of found.promotions) parts.push(promotion(one, word));
-  if (turns) { const all = element("section", "card"); all.append(element("h2", "", `这段时间没听懂最多的（共${misses}句）`), table(["意图", "消息", "没听懂", "请换说法", "把握低", "读错", "比例"], found.intents.filter((row) => row.misses).slice(0, 30).map((row) => [word(row.intent), row.turns, row.misses, row.fallback, row.low, row.corrected, percent(row.share.value)]))); parts.push(all); }
+  if (turns) { const all = element("section", "card"); all.append(element("h2", "", `这段时间没听懂最多的（共${misses}句）`), table("没听懂最多的意图", ["意图", "消息", "没听懂", "请换说法", "把握低", "读错", "比例"], found.intents.filter((row) => row.misses).slice(0, 30).map((row) => [word(row.intent), row.turns, row.misses, row.fallback, row.low, row.corrected, percent(row.share.value)]))); parts.push(all); }
   page.replaceChildren(...parts);
 }
 function said(found) {
