@@ -90,8 +90,10 @@ class ValidateComplaintForm(FormValidationAction):
             return [SlotSet("topic", STOPPED), SlotSet("requested_slot", None)]
         elif about == "report_safety_hazard" and safety.denied(text):
             return [SlotSet("topic", LEFT), SlotSet("requested_slot", None)]
-        elif last_said(tracker) in TOOK_DOWN and BARE.fullmatch(text):
-            dispatcher.utter_message(response="say_down_already")
+        elif last_said(tracker) in JUST_FILED and BARE.fullmatch(text):
+            offers = {"登记另一件事": "/file_complaint", "转人工": "/request_human"}
+            buttons = [{"title": name, "payload": leads} for name, leads in offers.items()]
+            dispatcher.utter_message(response="say_down_already", buttons=buttons)
             return [SlotSet("topic", STOPPED), SlotSet("requested_slot", None)]
         elif text.startswith("/") and tracker.get_slot("matter"):
             # 直接登记: the words were said before the button was pressed
@@ -170,7 +172,8 @@ async def noted(dispatcher: CollectingDispatcher, tracker: Tracker, queue: Ticke
     return True
 
 
-TOOK_DOWN = frozenset("say_filed say_added say_noted say_thanks_filed say_tickets say_urged say_reopened".split())
+JUST_FILED = frozenset("say_filed say_added say_noted".split())
+TOOK_DOWN = JUST_FILED | frozenset("say_thanks_filed say_tickets say_urged say_reopened".split())
 ASKS = re.compile("[?？吗嘛呢么咩]|怎么|咋|如何|为什么|为啥|多少|[多好][久长]|什么|哪|[几何]|谁|查|想|要")
 
 

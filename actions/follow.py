@@ -34,8 +34,10 @@ NAMED = re.compile("[来停断没]了?电|恢复|亮|抢修|修好|新装|[装�
 BRING = re.compile("[带要](什么|啥子?|哪些|些什么|乜|咩)|带.{0,4}[证本]|材料|资料|证件|准备(什么|啥|些|哪些)")
 COST = re.compile("[多好几]少?钱|收费|费用|[要花]钱|免费|什么价|贵不贵")
 OPEN = re.compile("(帮|给|替)我(开|办)|[要想](开通|办|申请)|(怎么|咋|如何)(开通|办|申请)")
-OWN_BILL = re.compile("[月年欠交缴度]|电费|电价|余额|我家")
-WHAT_NOW = re.compile("^那?(么|该)?(我们?|俺)?(要|该)?(怎么办|咋个?[办整弄]|点算|点办|如何是好)")
+OWN_BILL = re.compile("[月年欠交缴度剩扣退]|[用花充]了|电费|电价|余额|我家")
+WHAT_NOW = re.compile(
+    "那?(么|该)?(我们?|俺)?(要|该)?(怎么办|咋个?[办整弄]|点算|点办|如何是好)[呢啊呀嘛吧了]*[?？!！。]*"
+)
 BARE = 14
 ONE, MANY = "one", "many"
 ONE_HOME = re.compile(
@@ -93,7 +95,7 @@ def how_long_of(tracker: Tracker) -> str | None:
 def service_goes_on(tracker: Tracker) -> str | None:
     """The response to a bare 「要带什么」 or 「要多少钱」 after a service, 「怎么办」 after a high bill; else None."""
     subject, text = tracker.get_slot("spoken_of"), said(tracker)
-    if len(text) > BARE:
+    if len(text) > BARE or NAMED.search(text):
         return None
     if subject in APPLIED and BRING.search(text):
         return f"say_{subject}"
@@ -101,7 +103,7 @@ def service_goes_on(tracker: Tracker) -> str | None:
         return "say_cost"
     if subject == "ask_tariff_tou" and OPEN.search(text):
         return "say_open_tou"
-    return "utter_ask_energy_saving" if subject == "explain_high_bill" and WHAT_NOW.match(text) else None
+    return "utter_ask_energy_saving" if subject == "explain_high_bill" and WHAT_NOW.fullmatch(text) else None
 
 
 def outage_goes_on(tracker: Tracker) -> Events:

@@ -11,7 +11,7 @@ from rasa_sdk.events import FollowupAction
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.complaint import noted
-from actions.follow import asked_again, how_long_of, last_action, outage_goes_on, service_goes_on
+from actions.follow import asked_again, how_long_of, last_said, outage_goes_on, service_goes_on
 from actions.outage import answer_awaited
 from actions.outage_watch import OutageWatch
 from actions.policy import facts
@@ -20,7 +20,8 @@ from actions.verification import Verification
 from triage.queue import TicketQueue
 
 OFFERED = 3
-HOT_LINE = re.compile("(客服|人工|热线|服务|供电|电力|你们)的?.{0,3}电话|电话.{0,2}(多少|几多|好多|是啥)")
+HOT_LINE = re.compile("电话.{0,3}(多少|号码?|几多|几号|好多|是啥)|(客服|人工|热线|服务)的?电话[呢吗]?[?？]?$")
+NO_ANSWER = re.compile("接|打不通|骂|没人|费")
 
 
 class ActionHandoff(Action):
@@ -69,10 +70,10 @@ class ActionFallback(Action):
             return []
         if await noted(dispatcher, tracker, self._queue):
             return []
-        if HOT_LINE.search(said(tracker)):
+        if HOT_LINE.search(said(tracker)) and not NO_ANSWER.search(said(tracker)):
             dispatcher.utter_message(response="say_hot_line")
             return []
-        if last_action(tracker) == "action_fallback":
+        if last_said(tracker) == "say_rephrase":
             dispatcher.utter_message(response="say_handoff_misses")
             dispatcher.utter_message(json_message={"handoff": "two misses"})
             return []

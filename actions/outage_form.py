@@ -30,9 +30,9 @@ VALUES = frozenset("inform nlu_fallback out_of_scope deny".split())
 NOTED = "noted"
 LOOKING_FOR = 0.9
 MOST_CHOICES = 5
-OF_POWER = re.compile("[电修亮停闸灯]|通知|恢复|/")
+OF_POWER = re.compile("[电修亮停闸灯黑跳断]|通知|恢复|/")
 OWN_HOME = re.compile(r"我(们)?(自己)?(家|屋)|[俺咱]们?家|屋头|屋企")
-DISTRICT = re.compile("(是|在)?.{1,4}[区县市](的|那个|这个|吧)*")
+DISTRICT = re.compile("(是|在)?.{1,3}(?<![小社园校片])[区县市](的|那个|这个|吧)*")
 CORRECTION = re.compile(r"^(不对|不是|错了|说错|打错|应该是|更正)")
 
 
@@ -76,7 +76,10 @@ class ValidateOutageForm(FormValidationAction):
         )
         events: Events = [SlotSet("topic", topic)]
         told_more = (
-            last_said(tracker) in TOOK_DOWN and named is None and not (OF_POWER.search(text) or ASKS.search(text))
+            last_said(tracker) in TOOK_DOWN
+            and named is None
+            and extent is None
+            and not (OF_POWER.search(text) or ASKS.search(text))
         )
         if not asked and (told_more or how_long_of(tracker) is not None or service_goes_on(tracker) is not None):
             return [
