@@ -1,6 +1,9 @@
+import json
+
 import pytest
 
 from bot.safety import check, danger, mentioned
+from nlu_data import HERE
 
 
 @pytest.mark.parametrize(
@@ -76,3 +79,11 @@ def test_danger_that_no_word_names_is_seen() -> None:
     text = "快点嘛，隔壁子老张睡到地下一哈都不动，遭打到了"
     assert mentioned(text) is None
     assert check(text) is not None
+
+
+def test_dangers_in_new_voices_are_seen_and_ordinary_messages_left_alone() -> None:
+    """The frozen set whose writer knew neither words nor training rows; November 2026: 76 of 80, 13 of 1,200."""
+    rows = [json.loads(line) for line in (HERE / "frozen" / "danger_second.jsonl").read_text("utf-8").splitlines()]
+    seen = sum(danger(row["text"]) is not None for row in rows if row["danger"])
+    false = sum(danger(row["text"]) is not None for row in rows if not row["danger"])
+    assert seen >= 74 and false <= 18, f"{seen} seen, {false} false alarms"
