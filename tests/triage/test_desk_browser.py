@@ -245,12 +245,13 @@ def test_a_voice_from_wechat_is_played_in_the_conversation(browser: Browser, ser
     page.keyboard.press("c")
     voice = page.locator("#log .row.customer audio")
     expect(voice).to_have_count(1)
-    for _ in range(60):  # a conversation that is drawn anew has a new player
-        voice.evaluate("(one) => { one.muted = true; one.play(); }")
-        page.wait_for_timeout(500)
-        if voice.evaluate("(one) => one.readyState") == 4:
-            break
-    assert 1.8 < voice.evaluate("(one) => one.duration") < 2.3
+    voice.evaluate("(one) => { one.muted = true; one.dataset.mine = 'yes'; one.play(); }")
+    expect(voice).to_have_js_property("paused", False)
+    served.do(served.stage.say("a", "还在吗"))
+    expect(page.locator("#log .row.customer", has_text="还在吗")).to_be_visible()
+    expect(voice).to_have_attribute("data-mine", "yes")  # the conversation was drawn anew, the player stays
+    expect(voice).to_have_js_property("ended", True, timeout=60_000)
+    assert 1.8 < voice.evaluate("(one) => one.currentTime") < 2.3
     assert serious(page) == []
 
 

@@ -60,7 +60,10 @@ function draw(ticket, other) {
   const log = $("log"), follow = other || log.scrollHeight - log.scrollTop - log.clientHeight < 160;
   const notes = ticket.events.filter((event) => event.kind === "note").map((event) => ({ from: "note", text: event.detail.text, at: event.at, actor: event.actor }));
   const lines = [...ticket.transcript, ...notes].sort((a, b) => new Date(a.at) - new Date(b.at));
+  const heard = other ? [] : [...log.querySelectorAll("audio")].filter((one) => one.currentTime > 0 || !one.paused);
   log.replaceChildren(...lines.map(line));
+  // a voice somebody listens to goes on: its player stays when the conversation is drawn anew
+  for (const one of heard) log.querySelector(`audio[data-seq="${one.dataset.seq}"]`)?.replaceWith(one);
   if (follow) log.scrollTop = log.scrollHeight;
   brief(ticket);
   why(ticket);
@@ -72,7 +75,7 @@ function line(message) {
     return made;
   }
   made.append(element("small", "", `${SPEAKERS[message.from]} ${time(message.at)}`), element("div", "bubble", message.text));
-  for (const one of message.attachments) made.append(attachment(one));
+  for (const one of message.attachments) made.append(attachment(one, message.seq));
   if (message.original) made.append(element("small", "", `客户改过，原文：${message.original}`));
   const failed = message.undelivered || ["failed", "expired"].includes(message.delivery);
   if (failed) {
@@ -85,12 +88,12 @@ function line(message) {
   return made;
 }
 /** An image is shown, a voice played, another file is a link, a place is told; what did not come says why. */
-function attachment(one) {
+function attachment(one, seq) {
   if (one.latitude !== undefined) return element("p", "small", `位置：北纬${one.latitude.toFixed(5)}，东经${one.longitude.toFixed(5)}`);
   const name = one.name || ATTACHMENTS[one.kind] || "附件";
   if (one.note) return element("p", "small", `${name}没有收到：${one.note}`);
   if (!one.url) return element("p", "small", `${name}正在从客户的渠道取回…`);
-  if (one.mime === "audio/ogg") { const voice = element("audio"); Object.assign(voice, { src: one.url, controls: true, preload: "none", title: name }); return voice; }
+  if (one.mime === "audio/ogg") { const voice = element("audio"); Object.assign(voice, { src: one.url, controls: true, preload: "none", title: name }); voice.dataset.seq = seq; return voice; }
   const link = element("a", "attachment", one.kind === "image" ? undefined : `${name}，${Math.ceil(one.size / 1024)} KB${one.kind === "voice" ? "，下载后播放" : ""}`);
   Object.assign(link, { href: one.url, target: "_blank", rel: "noopener" });
   if (one.kind === "image") { const picture = element("img"); Object.assign(picture, { src: one.url, alt: name, loading: "lazy" }); link.append(picture); }
