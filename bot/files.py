@@ -33,8 +33,9 @@ SUFFIXES = {
     "image/jpeg": ".jpg", "image/png": ".png", "application/pdf": ".pdf", "audio/ogg": ".ogg", "audio/amr": ".amr",
 }  # fmt: skip
 READABLE = ("JPEG", "PNG", "WEBP", "GIF")
-log = logging.getLogger(__name__)
 EXPIRED = "链接已过期，请回到对话里重新打开。"
+
+log = logging.getLogger(__name__)
 
 
 class Unfit(ValueError):
