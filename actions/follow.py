@@ -38,6 +38,8 @@ OWN_BILL = re.compile("[月年欠交缴度剩扣退]|[用花充]了|电费|电�
 WHAT_NOW = re.compile(
     "那?(么|该)?(我们?|俺)?(要|该)?(怎么办|咋个?[办整弄]|点算|点办|如何是好)[呢啊呀嘛吧了]*[?？!！。]*"
 )
+HOT_LINE = re.compile("电话.{0,3}(多少|号码?|几多|几号|好多|是啥)|(客服|人工|热线|服务)的?电话[呢吗]?[?？]?$")
+NO_ANSWER = re.compile("接|打不通|骂|没人|费")
 BARE = 14
 ONE, MANY = "one", "many"
 ONE_HOME = re.compile(
@@ -83,6 +85,11 @@ def scope(text: str) -> str | None:
     if ONE_HOME.search(text):
         return ONE
     return MANY if MANY_HOMES.search(text) else None
+
+
+def asks_hot_line(tracker: Tracker) -> bool:
+    """Whether the number of the hot line is asked for: 「客服电话多少」, not 「你们不接电话」."""
+    return HOT_LINE.search(said(tracker)) is not None and NO_ANSWER.search(said(tracker)) is None
 
 
 def how_long_of(tracker: Tracker) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,17 +10,15 @@ from rasa_sdk.events import FollowupAction
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.complaint import noted
-from actions.follow import asked_again, how_long_of, last_said, outage_goes_on, service_goes_on
+from actions.follow import asked_again, asks_hot_line, how_long_of, last_said, outage_goes_on, service_goes_on
 from actions.outage import answer_awaited
 from actions.outage_watch import OutageWatch
 from actions.policy import facts
-from actions.speech import Events, said
+from actions.speech import Events
 from actions.verification import Verification
 from triage.queue import TicketQueue
 
 OFFERED = 3
-HOT_LINE = re.compile("电话.{0,3}(多少|号码?|几多|几号|好多|是啥)|(客服|人工|热线|服务)的?电话[呢吗]?[?？]?$")
-NO_ANSWER = re.compile("接|打不通|骂|没人|费")
 
 
 class ActionHandoff(Action):
@@ -70,7 +67,7 @@ class ActionFallback(Action):
             return []
         if await noted(dispatcher, tracker, self._queue):
             return []
-        if HOT_LINE.search(said(tracker)) and not NO_ANSWER.search(said(tracker)):
+        if asks_hot_line(tracker):
             dispatcher.utter_message(response="say_hot_line")
             return []
         if last_said(tracker) == "say_rephrase":

@@ -14,6 +14,7 @@ from actions.follow import (
     BARE,
     TRIPPED,
     asked_again,
+    asks_hot_line,
     follow,
     how_long_of,
     last_action,
@@ -98,6 +99,9 @@ class ActionReply(Action):
             return [FollowupAction(before)]  # 「告诉我您在哪个小区」 was answered
         if self._about in ("affirm", "deny") and QUESTION.search(text):
             return [FollowupAction("action_fallback")]
+        if self._about == "out_of_scope" and asks_hot_line(tracker):
+            dispatcher.utter_message(response="say_hot_line")
+            return []
         if self._about == "out_of_scope":
             served = before in ("action_rule", "action_how_long") and len(text) <= BARE
             dispatcher.utter_message(response="say_service_detail" if served else "say_out_of_scope")
