@@ -50,7 +50,7 @@ Put = tuple[DocumentRow, Words]
 
 
 def words(text: str) -> list[str]:
-    """The searchable words of a text, in order, long words with their parts; blocks the loop a second at first use."""
+    """The searchable words of a text, in order, long words with their parts."""
     plain = unicodedata.normalize("NFKC", text).lower()
     return [word for word in tokenizer().cut_for_search(plain) if any(sign.isalnum() for sign in word)]
 
