@@ -1,4 +1,4 @@
-"""After the account form: answers the question the form was opened for, or goes on to the new subject."""
+"""Answers the question about an account, once its form has what it needs, or goes on to the new subject."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.account_form import FILEABLE, GENERAL, SLOTS
+from actions.account_form import FILEABLE, GENERAL, SLOTS, ValidateAccountForm
 from actions.follow import follow
 from actions.interruption import LEFT
+from actions.opening import opened
 from actions.question import Answer, Question
 from actions.speech import Events, conversation, intent, message_seq, said, say_unavailable
 from actions.systems import SystemUnavailable
@@ -21,8 +22,12 @@ from actions.verification import Verification
 class ActionAccount(Action):
     """One answer for each topic of the form."""
 
-    def __init__(self, answers: Mapping[str, Answer], verification: Verification, subjects: Mapping[str, str]) -> None:
+    def __init__(
+        self, form: ValidateAccountForm, answers: Mapping[str, Answer], verification: Verification,
+        subjects: Mapping[str, str],
+    ) -> None:  # fmt: skip
         """`answers` by intent; `subjects`: which action each intent leads to."""
+        self._form = form
         self._answers = answers
         self._verification = verification
         self._subjects = subjects
@@ -32,7 +37,11 @@ class ActionAccount(Action):
         return "action_account"
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
-        """Say the answer; the form's slots are emptied."""
+        """Ask for what is missing, or say the answer; the form's slots are emptied."""
+        opening, asks = await opened(self._form, dispatcher, tracker, domain)
+        return opening if asks else [*opening, *await self._answer(dispatcher, tracker)]
+
+    async def _answer(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> Events:
         who, topic = conversation(tracker), tracker.get_slot("topic")
         matter = tracker.get_slot("matter")
         done: Events = [SlotSet(name, None) for name in SLOTS]

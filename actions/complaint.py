@@ -14,6 +14,7 @@ from rasa_sdk.forms import FormValidationAction
 from actions.follow import FILED, asked_again, follow, how_long_of, last_said, outage_goes_on
 from actions.interruption import LEFT, STOPPED, missed, resumes
 from actions.numbers import ticket_no
+from actions.opening import just_ran, opened
 from actions.outage_watch import OutageWatch
 from actions.policy import facts
 from actions.question import Question
@@ -120,8 +121,11 @@ def _another_question(tracker: Tracker) -> bool:
 class ActionComplaint(Action):
     """Files the matter and says the ticket's number and the promised time."""
 
-    def __init__(self, queue: TicketQueue, verification: Verification, subjects: Mapping[str, str]) -> None:
+    def __init__(
+        self, form: ValidateComplaintForm, queue: TicketQueue, verification: Verification, subjects: Mapping[str, str]
+    ) -> None:
         """`subjects`: where the customer goes on to when they leave the form."""
+        self._form = form
         self._queue = queue
         self._verification = verification
         self._subjects = subjects
@@ -131,7 +135,11 @@ class ActionComplaint(Action):
         return "action_complaint"
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
-        """File; the form's slots are emptied."""
+        """Ask what happened if nothing was told; file; the form's slots are emptied."""
+        opening, asks = await opened(self._form, dispatcher, tracker, domain)
+        return opening if asks else [*opening, *await self._file(dispatcher, tracker)]
+
+    async def _file(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> Events:
         topic, matter = tracker.get_slot("topic"), tracker.get_slot("matter")
         done: Events = [SlotSet(slot, None) for slot in ("topic", "matter", "misses")]
         if topic == LEFT:
@@ -189,6 +197,8 @@ UNSOLVED = re.compile(
 
 def _advised(tracker: Tracker) -> bool:
     """Whether the form had to ask, and gave its advice then."""
+    if not just_ran("complaint_form", tracker):
+        return False
     for event in reversed(tracker.events):
         if event.get("event") == "active_loop" and event.get("name") == "complaint_form":
             return False
@@ -263,7 +273,7 @@ class ActionUrge(Action):
             response = "say_unsolved" if UNSOLVED.search(asked.text) else "say_nothing_to_urge"
             asked.say(response, [{"title": name, "payload": leads} for name, leads in offers.items()])
         elif report.report_no is None:
-            return [SlotSet("topic", "report_outage"), FollowupAction("outage_form")]
+            return [SlotSet("topic", "report_outage"), FollowupAction("action_outage")]
         else:
             account_no = await self._verification.account(asked.conversation)
             text = f"催办报修单{report.report_no}（{report.area_name}）：客户仍没有电，请尽快抢修。"

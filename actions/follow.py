@@ -77,7 +77,7 @@ def asked_again(tracker: Tracker) -> Events:
     day = named and last == tracker.get_slot("spoken_of") == "query_usage"
     if not last or (account_no(text) is None and entity(tracker, "month") is None and not day):
         return []
-    return [SlotSet("topic", last), FollowupAction("account_form")]
+    return [SlotSet("topic", last), FollowupAction("action_account")]
 
 
 def scope(text: str) -> str | None:
@@ -122,16 +122,16 @@ def outage_goes_on(tracker: Tracker) -> Events:
     if last_action(tracker) != "action_outage" and not tripped:
         return []
     if tracker.get_slot("spoken_of") == "query_planned_outage" and entity(tracker, "date") is not None:
-        return [SlotSet("topic", "query_planned_outage"), FollowupAction("outage_form")]
+        return [SlotSet("topic", "query_planned_outage"), FollowupAction("action_outage")]
     if not (scope(said(tracker)) or REPORT.search(said(tracker)) or (tripped and entity(tracker, "area"))):
         return []
-    return [SlotSet("topic", "report_outage"), FollowupAction("outage_form")]
+    return [SlotSet("topic", "report_outage"), FollowupAction("action_outage")]
 
 
 def last_action(tracker: Tracker) -> str | None:
-    """The action that answered the turn before this one."""
-    names = (event["name"] for event in _before(tracker) if event.get("event") == "action")
-    return next((str(name) for name in names if name not in ("action_listen", "action_extract_slots")), None)
+    """The action that answered the turn before this one; the form, if it had to ask."""
+    names = (event["name"] for event in _before(tracker) if event.get("event") in ("action", "active_loop"))
+    return next((str(name) for name in names if name not in (None, "action_listen", "action_extract_slots")), None)
 
 
 def last_said(tracker: Tracker) -> str | None:

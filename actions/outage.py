@@ -13,8 +13,9 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.complaint import noted
 from actions.follow import MANY, ONE, follow, outage_goes_on
 from actions.interruption import LEFT, STOPPED
+from actions.opening import opened
 from actions.outage_check import NAMES, Findings, check
-from actions.outage_form import NOTED, insists
+from actions.outage_form import NOTED, ValidateOutageForm, insists
 from actions.outage_watch import KINDS, OutageWatch, OutageWatchRow, is_back
 from actions.question import Question
 from actions.speech import SHANGHAI, Clock, Events, conversation, local, message_seq, said, say_unavailable
@@ -39,10 +40,11 @@ class ActionOutage(Action):
     """Says what the systems know, or files a fault report."""
 
     def __init__(
-        self, systems: Systems, verification: Verification, queue: TicketQueue, watch: OutageWatch, clock: Clock,
-        subjects: Mapping[str, str],
+        self, form: ValidateOutageForm, systems: Systems, verification: Verification, queue: TicketQueue,
+        watch: OutageWatch, clock: Clock, subjects: Mapping[str, str],
     ) -> None:  # fmt: skip
         """`subjects`: where a left form leads."""
+        self._form = form
         self._systems = systems
         self._verification = verification
         self._queue = queue
@@ -55,7 +57,11 @@ class ActionOutage(Action):
         return "action_outage"
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
-        """Answer the topic; the form's slots are emptied."""
+        """Ask for what is missing, or answer the topic; the form's slots are emptied."""
+        opening, asks = await opened(self._form, dispatcher, tracker, domain)
+        return opening if asks else [*opening, *await self._answer(dispatcher, tracker)]
+
+    async def _answer(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> Events:
         topic, known = tracker.get_slot("topic"), tracker.get_slot("area")
         done: Events = [SlotSet(slot, None) for slot in SLOTS]
         if known and "|" in known:  # else what was said in its place

@@ -60,14 +60,17 @@ def all_actions(
         **PaymentAnswers(systems, queue, clock).answers,
         **alerts.answers,
     }
+    account_form = ValidateAccountForm(verification, clock)
+    outage_form = ValidateOutageForm(systems, verification, watch, clock)
+    complaint_form = ValidateComplaintForm()
     return [
-        ValidateAccountForm(verification, clock),
-        ActionAccount(answers, verification, leads),
-        ValidateOutageForm(systems, verification, watch, clock),
-        ActionOutage(systems, verification, queue, watch, clock, leads),
+        account_form,
+        outage_form,
+        complaint_form,
+        ActionAccount(account_form, answers, verification, leads),
+        ActionOutage(outage_form, systems, verification, queue, watch, clock, leads),
         ActionTripHelp(),
-        ValidateComplaintForm(),
-        ActionComplaint(queue, verification, leads),
+        ActionComplaint(complaint_form, queue, verification, leads),
         ActionTicketStatus(queue),
         ActionUrge(queue, watch, verification),
         ActionRate(queue),
