@@ -1,4 +1,5 @@
-"""Rasa's REST door with one thing more: what was read in the message, and by which model.
+"""Rasa's REST door with two things more: what was read in the message, and by which model; and several matters in one
+message are answered one after the other.
 
 The answer is that of Rasa's `rest` channel, a list, with `{"custom": {"reading": {…}}}` added: see `read`. A model's
 version is the name of its folder.
@@ -11,13 +12,16 @@ from typing import Any
 
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import CollectingOutputChannel, InputChannel, UserMessage
-from rasa.shared.core.events import ActionExecuted, UserUttered
+from rasa.shared.core.events import ActionExecuted, SlotSet, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse, json
 
+from bot.dialogue.matters import apart
+
 FALLBACK_INTENT, FALLBACK_ACTION = "nlu_fallback", "action_fallback"
 RANKED = 5
+ALSO_ASKED = "also_asked"
 
 
 class Door(InputChannel):
@@ -39,18 +43,66 @@ class Door(InputChannel):
         @door.post("/webhook")
         async def receive(request: Request) -> HTTPResponse:
             agent, said, collector = request.app.ctx.agent, request.json, CollectingOutputChannel()
-            message = UserMessage(
-                said["message"], collector, said["sender"], input_channel=self.name(), metadata=said.get("metadata")
-            )
-            await agent.handle_message(message)
-            tracker = await agent.tracker_store.retrieve(message.sender_id)
-            reading = last_reading(tracker, message.message_id) if tracker is not None else None
+            reading = await Turn(agent, collector, said["sender"], said.get("metadata")).take(said["message"])
             if reading is not None:
                 reading["model"] = version(agent)
-                collector.messages.append({"recipient_id": message.sender_id, "custom": {"reading": reading}})
+                collector.messages.append({"recipient_id": said["sender"], "custom": {"reading": reading}})
             return json(collector.messages)
 
         return door
+
+
+class Turn:
+    """A customer's message, answered by one agent; a further matter waits until no form asks for the one before."""
+
+    def __init__(
+        self, agent: Agent, collector: CollectingOutputChannel, sender: str, metadata: dict[str, Any] | None
+    ) -> None:
+        """`collector` gets the answers."""
+        self._agent = agent
+        self._collector = collector
+        self._sender = sender
+        self._metadata = metadata
+
+    async def take(self, text: str) -> dict[str, Any] | None:
+        """Answer, and tell what was read in the message as a whole."""
+        tracker = await self._tracker()
+        asking = tracker.active_loop_name is not None
+        first, *waiting = [text] if asking else await apart(text, self._read)
+        message = self._message(first)
+        await self._agent.handle_message(message)
+        tracker = await self._tracker()
+        reading = last_reading(tracker, message.message_id)
+        if waiting:
+            reading = {**await self._read(text), "fallback": False}
+        before = tracker.get_slot(ALSO_ASKED)
+        waiting = waiting or (before or "").splitlines()
+        while waiting and tracker.active_loop_name is None and not self._handed_over():
+            matter = waiting.pop(0)
+            await self._say("say_also", tracker, matter=matter)
+            await self._agent.handle_message(self._message(matter))
+            tracker = await self._tracker()
+        left = "\n".join(waiting) if not self._handed_over() else ""
+        if left != (before or ""):
+            tracker.update(SlotSet(ALSO_ASKED, left or None))
+            await self._agent.tracker_store.save(tracker)
+        return reading
+
+    async def _tracker(self) -> DialogueStateTracker:
+        return await self._agent.tracker_store.get_or_create_tracker(self._sender)
+
+    async def _read(self, text: str) -> dict[str, Any]:
+        return read(await self._agent.parse_message(text))
+
+    async def _say(self, response: str, tracker: DialogueStateTracker, **values: str) -> None:
+        said = await self._agent.nlg.generate(response, tracker, self._collector.name(), **values)
+        await self._collector.send_response(self._sender, said)
+
+    def _message(self, text: str) -> UserMessage:
+        return UserMessage(text, self._collector, self._sender, input_channel=Door.name(), metadata=self._metadata)
+
+    def _handed_over(self) -> bool:
+        return any("handoff" in (answer.get("custom") or {}) for answer in self._collector.messages)
 
 
 def version(agent: Agent) -> str:

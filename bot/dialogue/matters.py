@@ -1,0 +1,120 @@
+"""Several matters 几件事 in one message: 「上个月电费多少，还有明天停电吗」 is two questions, and each gets its answer.
+
+A message is cut only where each part, read by itself, is surely a matter of its own; most commas and 「还有」 begin no
+other one, and a question read whole is read better.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Read = Callable[[str], Awaitable[Mapping[str, Any]]]
+
+MOST = 3
+LONGEST = 120
+SHORTEST = 3
+SURE, SURER = 0.6, 0.8
+
+BILLS = frozenset(
+    "query_bill query_balance query_arrears query_usage explain_high_bill ask_tariff_tier ask_tariff_tou "
+    "ask_payment_methods pay_bill ask_late_fee request_invoice ask_autopay find_account_no buy_power_card "
+    "ask_usage_analysis ask_energy_saving set_usage_alert".split()
+)
+OUTAGES = frozenset("query_restore_time query_planned_outage ask_outage_reason subscribe_outage_notice".split())
+SERVICES = frozenset(
+    "apply_new_service apply_capacity_change transfer_account apply_pv apply_ev_charger find_charging_station "
+    "find_service_hall app_login_problem".split()
+)
+TICKETS = frozenset(("query_ticket",))
+ANSWERED = BILLS | OUTAGES | SERVICES | TICKETS
+# what is filed for a person; one message files once
+FILED = frozenset(
+    "report_outage report_meter_problem report_frequent_outage report_voltage_problem payment_not_credited "
+    "request_refund file_complaint make_suggestion".split()
+)
+# 「电费交了？怎么还没电？」: between money and power these are one matter
+BETWEEN = frozenset("query_arrears pay_bill ask_outage_reason query_restore_time".split())
+
+ASKS = re.compile(
+    "[?？吗嘛呢么咩]|不$|怎么|咋|如何|为什么|为啥|多少|[多好][久长]|什么|啥|哪|[几何]|谁|查|想|要|帮|能|可以|([一-龥])不\\1|没有?$"
+)
+JOINS = re.compile(
+    r"[\s，,。；;！!？?、]*(?:(?:还有(?!多少|几|没|钱|余额|电)(?:就是|一个|个)?(?:问题|事儿?)?|另外|顺便|对了|再(?=问|查|帮|咨询)"
+    r"|还(?=想[问查知]|要[问查])|以及|第[二三](?=[个，,、：:是])(?:个|件事?)?)[\s，,、：:是]*)"
+)
+ENDS = re.compile(r"[？?。！!；;\n]+")
+PAUSES = re.compile(r"[，,\s]+")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of the message; `joined`: a word like 「另外」 stands before it, `ended`: a sentence ended there."""
+
+    text: str
+    joined: bool
+    ended: bool
+
+
+def stretches(text: str) -> list[Part]:
+    """The message cut wherever a new matter could begin."""
+    found = []
+    for number, one in enumerate(JOINS.split(text)):
+        joined = number > 0
+        for sentence in ENDS.split(one):
+            for place, piece in enumerate(PAUSES.split(sentence)):
+                if piece:
+                    found.append(Part(piece, joined, place == 0))
+                    joined = False
+    return found
+
+
+async def apart(text: str, read: Read) -> list[str]:
+    """The matters of a message in order, each in its own words; the message alone where it has but one.
+
+    `read` gives `door.read` of a text.
+    """
+    if text.startswith("/") or len(text) > LONGEST:
+        return [text]
+    parts = stretches(text)
+    if not any(part.joined for part in parts) and sum(ASKS.search(part.text) is not None for part in parts) < 2:
+        return [text]
+    groups: list[list[str]] = [[]]
+    before: list[str] = []
+    for part in parts:
+        about = await _matter(part, read)
+        if about is not None and before and _new(part, about, before):
+            groups.append([])
+        if about is not None and (not before or len(groups) > len(before)):
+            before.append(about)
+        groups[-1].append(part.text)
+    if len(groups) > MOST or sum(about in FILED for about in before) > 1:
+        return [text]
+    return ["，".join(group) for group in groups] if len(groups) > 1 else [text]
+
+
+async def _matter(part: Part, read: Read) -> str | None:
+    """The intent of a stretch that is a matter by itself; what is only told, not asked, is one if it is to be filed."""
+    if len(part.text) < SHORTEST:
+        return None
+    found = await read(part.text)
+    about, sure = str(found["intent"]), found["confidence"] >= (SURE if part.joined else SURER)
+    matters = ANSWERED | FILED if part.joined or ASKS.search(part.text) is not None else FILED
+    return about if sure and not found["fallback"] and about in matters else None
+
+
+def _new(part: Part, about: str, before: Sequence[str]) -> bool:
+    """Whether a stretch begins a matter that is not one with what was said `before` it."""
+    if about in before:
+        return False
+    if part.joined:
+        return True
+    if about in BETWEEN | FILED or before[-1] in BETWEEN | FILED:
+        return False
+    return _field(about) is not _field(before[-1])
+
+
+def _field(about: str) -> frozenset[str]:
+    return next(field for field in (BILLS, OUTAGES, SERVICES, TICKETS) if about in field)
