@@ -13,7 +13,7 @@ from rasa_sdk.forms import FormValidationAction
 from actions.alerts import CANCEL, threshold
 from actions.follow import how_long_of, service_goes_on
 from actions.interruption import LEFT, STOPPED, missed, resumes
-from actions.numbers import account_no, last_four, month
+from actions.numbers import account_no, last_four, month, only_a_time
 from actions.speech import SHANGHAI, Clock, Events, conversation, entity, intent, local, said, say_unavailable
 from actions.systems import SystemUnavailable
 from actions.verification import Locked, Refused, Verification
@@ -27,7 +27,7 @@ TOPICS = GENERAL | frozenset(
 # what may be filed for a person without verification
 FILEABLE = frozenset(("payment_not_credited", "request_refund", "request_reconnect"))
 PERSONAL = re.compile(
-    r"我家|我的|我这|我那|我(们家)?(现在|已经|用|欠|要交|该交|得交)|还剩|还有多少|第几[档挡]|到几[档挡]"
+    r"我家|我的|我这|我那|我(们家)?(现在|已经|用|欠|要交|该交|得交)|还剩|还有多少|第几[档挡]|到几[档挡]|扣.{0,3}[没了冇吗]$"
 )
 FIGURE = re.compile(r"\D{0,4}\d{1,5}\D{0,2}")
 VALUES = frozenset(("inform", "nlu_fallback", "out_of_scope"))
@@ -97,6 +97,7 @@ class ValidateAccountForm(FormValidationAction):
             and not number
             and not entity(tracker, "confirmed")
             and not PERSONAL.search(text)
+            and not only_a_time(text)  # the general answer was given before
             and (not asked or about == topic)
         ):
             return [*events, SlotSet("requested_slot", None)]

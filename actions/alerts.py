@@ -22,6 +22,8 @@ from bot.database import Base, Database, UtcDateTime
 BALANCE, MONTH_KWH = "balance", "month_kwh"
 UNITS = {BALANCE: "元", MONTH_KWH: "千瓦时"}
 NAMES = {BALANCE: "账户余额低于", MONTH_KWH: "当月用电超过"}
+HOW = re.compile("怎么|咋|如何|点样|怎样")
+ENDING = "取消用电提醒"
 CANCEL = re.compile(r"取消|关闭|关掉|关了|删除|不要.{0,4}提醒|停止")
 
 log = logging.getLogger(__name__)
@@ -74,7 +76,9 @@ class Alerts:
         """Set the threshold that was named, or cancel all of this account's."""
         assert asked.account_no is not None
         if asked.threshold is None:
-            if CANCEL.search(asked.text):
+            if HOW.search(asked.text):
+                asked.say("say_how_to_cancel", [{"title": ENDING, "payload": ENDING}], words=ENDING)
+            elif CANCEL.search(asked.text):
                 await self._cancel(asked.conversation, asked.account_no)
                 asked.say("say_alert_cancelled")
             return

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from actions.bill_change import Change, compare
+from actions.numbers import year
 from actions.question import Answer, Button, Question
-from actions.speech import local, month_name, number
+from actions.speech import SHANGHAI, local, month_name, number
 from actions.systems import Account, Bill, BillingSystem, SystemUnavailable
 
 MONTHS_KEPT = 24
@@ -55,8 +56,11 @@ class BillingAnswers:
         }
 
     async def bill(self, asked: Question) -> None:
-        """The month asked for, or the newest: total, state, lines and a chart of twelve months."""
+        """The month asked for, or the newest: total, state, lines and a chart of twelve months; of a year its sum."""
         bills = await self._billing.bills(_account(asked), MONTHS_KEPT)
+        if (named := billed_year(asked, bills)) is not None:
+            _say_year(asked, named, bills)
+            return
         bill = _meant(asked, bills)
         if bill is None:
             return
@@ -195,6 +199,28 @@ def _meant(asked: Question, bills: Sequence[Bill]) -> Bill | None:
         if asked.month and bills and asked.month > bills[0].month:
             return bills[0]
     return bill
+
+
+def billed_year(asked: Question, bills: Sequence[Bill]) -> int | None:
+    """The whole year asked about, if one is; what 去年 means the bills' time tells."""
+    return year(asked.text, bills[0].as_of.astimezone(SHANGHAI).date()) if bills and asked.month is None else None
+
+
+def _say_year(asked: Question, named: int, bills: Sequence[Bill]) -> None:
+    found = [bill for bill in bills if bill.month.startswith(str(named))]
+    if not found:
+        asked.say("say_no_bill", month=f"{named}年")
+        return
+    asked.say(
+        "say_bill_year",
+        year=str(named),
+        count=str(len(found)),
+        amount=f"{sum((bill.amount for bill in found), Decimal(0)):.2f}",
+        kwh=number(sum((bill.kwh for bill in found), Decimal(0))),
+        lines="\n".join(f"{int(bill.month[5:])}月：{bill.amount:.2f}元" for bill in found),
+        as_of=local(found[0].as_of),
+    )
+    _card(asked, found[0], bills)
 
 
 def _lines(bill: Bill) -> list[str]:

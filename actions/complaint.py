@@ -11,7 +11,7 @@ from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.forms import FormValidationAction
 
-from actions.follow import FILED, asked_again, follow, how_long_of, last_said, outage_goes_on
+from actions.follow import FILED, TICKETED, asked_again, follow, how_long_of, last_said, outage_goes_on
 from actions.interruption import LEFT, STOPPED, missed, resumes
 from actions.numbers import ticket_no
 from actions.opening import just_ran, opened
@@ -39,7 +39,7 @@ QUESTIONS = frozenset(
     "find_charging_station query_planned_outage query_restore_time ask_tariff_tier ask_tariff_tou".split()
 )
 RULE = re.compile(
-    "有(没有?|冇|无)|会不会|[能可]不[能可]|赔不赔|补不补|标准|流程|规定|条件|手续|怎么(申请|算|赔|补)|多少|[吗么嘛㗎][?？]?$"
+    "有(没有?|冇|无)|会不会|[能可]不[能可]|赔不赔|补不补|标准|流程|规定|条件|手续|怎么(申请|算|赔|补)|多少|[多几]久|几天|(什么|啥)时候|[吗么嘛㗎][?？]?$"
 )
 LOSS = re.compile("坏|烧|死|炸|化了|臭|馊|蔫|冻|翻塘|报销|击|打[了掉]|[万块元]")
 SHORT = 20
@@ -105,7 +105,7 @@ class ValidateComplaintForm(FormValidationAction):
             if over is not None:
                 return [*over, SlotSet("matter", None)]
             if not asked and about in ADVICE and last_said(tracker) != "say_compensation_rule":
-                dispatcher.utter_message(response=ADVICE[about])
+                dispatcher.utter_message(response=ADVICE[about], **facts())
             dispatcher.utter_message(response="say_which_matter")
             start: Events = [SlotSet("misses", 1)] if asked else [SlotSet("topic", about), SlotSet("misses", None)]
             return [*start, SlotSet("matter", None), SlotSet("requested_slot", "matter")]
@@ -151,7 +151,8 @@ class ActionComplaint(Action):
         who = conversation(tracker)
         account_no = await self._verification.account(who)
         asked = Question(dispatcher, who, message_seq(tracker), topic, matter, account_no)
-        if AMENDS.search(matter) and await noted(dispatcher, tracker, self._queue):
+        more = topic == tracker.get_slot("spoken_of") and len(matter) <= BARE_QUESTION
+        if (more or AMENDS.search(matter)) and await noted(dispatcher, tracker, self._queue):
             return done
         if topic in ADVICE and not _advised(tracker):
             asked.say(ADVICE[topic])
@@ -238,7 +239,8 @@ class ActionTicketStatus(Action):
         asked.say("say_tickets", buttons, lines=lines)
         rows = [(one.number, f"{one.team} {one.state}") for one in chosen]
         asked.card("ticket", "工单进度", rows, None)
-        return [SlotSet("spoken_of", "query_ticket")]
+        kept = tracker.get_slot("spoken_of") in TICKETED  # what was filed is still spoken of
+        return [] if kept else [SlotSet("spoken_of", "query_ticket")]
 
 
 class ActionUrge(Action):

@@ -10,11 +10,19 @@ from rasa_sdk.events import FollowupAction
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.complaint import noted
-from actions.follow import asked_again, asks_hot_line, how_long_of, last_said, outage_goes_on, service_goes_on
+from actions.follow import (
+    asked_again,
+    asks_hot_line,
+    how_long_of,
+    last_said,
+    not_reached,
+    outage_goes_on,
+    service_goes_on,
+)
 from actions.outage import answer_awaited
 from actions.outage_watch import OutageWatch
 from actions.policy import facts
-from actions.speech import Events
+from actions.speech import Events, said
 from actions.verification import Verification
 from triage.queue import TicketQueue
 
@@ -32,6 +40,23 @@ class ActionHandoff(Action):
         """The handoff is returned in the turn; the service changes the owner at its end."""
         dispatcher.utter_message(response="say_handoff")
         dispatcher.utter_message(json_message={"handoff": "customer asked"})
+        return []
+
+
+class ActionOfferPerson(Action):
+    """「没用」 and 「打不通」: a person, or a ticket."""
+
+    def name(self) -> str:
+        """Rasa's name of the action."""
+        return "action_offer_person"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
+        """Both as buttons."""
+        response = "say_not_reached" if not_reached(said(tracker)) else "say_unsolved"
+        offers = {"登记诉求": "/file_complaint", "转人工": "/request_human"}
+        dispatcher.utter_message(
+            response=response, buttons=[{"title": name, "payload": leads} for name, leads in offers.items()]
+        )
         return []
 
 

@@ -10,17 +10,32 @@ from rasa_sdk import Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.speech import Events, intent
+from actions.follow import said_useless
+from actions.speech import Events, intent, said
+from bot import safety
 
 LEFT, STOPPED = "left", "stopped"
-SMALL_TALK = frozenset("greet bot_challenge ask_capabilities find_account_no".split())
+DENIALS, SHORT = ("deny", "report_safety_hazard"), 8
+# small talk, and what is said to it
+SMALL_TALK = {
+    "greet": "utter_greet",
+    "bot_challenge": "utter_bot_challenge",
+    "ask_capabilities": "say_ask_capabilities",
+    "find_account_no": "utter_find_account_no",
+}
 
 
 def resumes(dispatcher: CollectingDispatcher, tracker: Tracker) -> bool:
-    """Whether the form goes on after this; small talk is answered here."""
+    """Whether the form goes on after this; small talk is answered here, and 「没用」 with the offer of a person."""
     about = intent(tracker)
+    if said_useless(said(tracker)):
+        dispatcher.utter_message(response="say_no_help")
+        return True
     if about in SMALL_TALK:
-        dispatcher.utter_message(response=f"utter_{about}")
+        dispatcher.utter_message(response=SMALL_TALK[about])
+    if about in DENIALS and len(said(tracker)) <= SHORT and safety.denied(said(tracker)):
+        dispatcher.utter_message(response="say_no_danger")
+        return True
     return about in SMALL_TALK or about == "affirm"
 
 

@@ -20,6 +20,13 @@ _MONTH = re.compile(rf"{_YEAR}(?<![\d.]){_IN_YEAR}\s*(?:月|(?<=\d)(?![\d.年/\-
 _DAY_OF = r"([12]\d|3[01]|0?[1-9]|二?十[一二三四五六七八九]?|三十一?|[一二三四五六七八九])"
 _DATE = re.compile(rf"{_YEAR}(?<![\d.]){_IN_YEAR}\s*[月.\-/]\s*{_DAY_OF}(?:\s*[日号]|(?![\d.月年]))")
 _DAY_IN_MONTH = re.compile(rf"(下个?月|本月|这个月|上个?月)?\s*(?<![\d.]){_DAY_OF}\s*[日号](?![楼栋幢院店线门])")
+_BACK = {r"上上个?月|前一?个月": 2, r"(?<!上)上(?:个?月|个号头|一?期)": 1, r"[这本当今]个?月|这个号头": 0}
+_RELATIVE = re.compile("|".join(_BACK))
+_WHOLE_YEAR = re.compile(r"(去年|上年|旧年|前年|今年)|((?:20)?\d\d)\s*年(?!前|来|多|级)")
+_FILLING = re.compile(
+    r"(?:那|要|还|再|查|看|想|我|问|个|一?下|份|开|补|整年|全年|一?年|的|得|嘅|噶|有|可以|能|行|[吗嘛么不没])*"
+    r"(?:怎么样|呢|啊|呀|呐|咧|咯|哦|吧|[?？。，,!！\s])*"
+)
 _NEAR = {"大前": -3, "前": -2, "昨": -1, "今": 0, "明": 1, "后": 2, "大后": 3}
 _NEAR_DAY = re.compile(r"(大前|大后|[前昨今明后])(?:[天日儿晚夜早]|儿个|朝)")
 WEEK = re.compile(r"(上上|上|这|本)一?个?(?:周|星期|礼拜)(?![一二三四五六日天末期])")
@@ -82,8 +89,7 @@ def months(text: str, today: date) -> list[str]:
     """Every month ("YYYY-MM") a message names, in its order; one without a year is the latest not in the future."""
     read = unicodedata.normalize("NFKC", text)
     found: list[tuple[int, str]] = []
-    relative = ((r"上上个?月|前一?个月", 2), (r"(?<!上)上(?:个?月|个号头|一?期)", 1), (r"[这本当今]个?月|这个号头", 0))
-    for pattern, back in relative:
+    for pattern, back in _BACK.items():
         found += [(hit.start(), _back(today, back)) for hit in re.finditer(pattern, read)]
     for hit in _MONTH.finditer(read):
         if not hit[2] and not hit.group().endswith("月"):
@@ -94,6 +100,22 @@ def months(text: str, today: date) -> list[str]:
             year = today.year - (wanted > today.month)
         found.append((hit.start(), f"{year}-{wanted:02d}"))
     return list(dict.fromkeys(name for _, name in sorted(found)))
+
+
+def year(text: str, today: date) -> int | None:
+    """The year a message names without a month (去年, 2025年); None if it names a month, or none."""
+    hit = _WHOLE_YEAR.search(unicodedata.normalize("NFKC", text)) if month(text, today) is None else None
+    return _year(hit[1], hit[2], today) if hit else None
+
+
+def only_a_time(text: str) -> bool:
+    """Whether a message names a time and nothing else: 「要去年的」, 「那三月份呢」."""
+    read = unicodedata.normalize("NFKC", text)
+    left = _DAY_IN_MONTH.sub("", _DATE.sub("", read))
+    left = _MONTH.sub(lambda hit: "" if hit[2] or hit.group().endswith("月") else hit.group(), left)
+    for pattern in (_RELATIVE, _WHOLE_YEAR, _NEAR_DAY, WEEK, _WEEKDAY):
+        left = pattern.sub("", left)
+    return left != read and _FILLING.fullmatch(left) is not None
 
 
 def day(text: str, today: date, past: bool = True) -> date | None:
@@ -185,7 +207,7 @@ def _small(numeral: str) -> int:
 
 def _year(relative: str | None, written: str | None, today: date) -> int | None:
     if relative:
-        return today.year - {"去年": 1, "前年": 2, "明年": -1}.get(relative, 0)
+        return today.year - {"去年": 1, "上年": 1, "旧年": 1, "前年": 2, "明年": -1}.get(relative, 0)
     if not written:
         return None
     figures = int(written.translate(CHINESE))

@@ -10,6 +10,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
+from actions.alerts import HOW
 from actions.complaint import noted
 from actions.follow import MANY, ONE, follow, outage_goes_on
 from actions.interruption import LEFT, STOPPED
@@ -33,6 +34,7 @@ CREWS = {
 }
 SLOTS = ("topic", "area", "scope", "matter", "misses", "area_said", "insisted")
 URGE = {"title": "催一下", "payload": "/urge_ticket"}
+ENDING = "取消停电通知"
 CANCEL = ("取消", "退订", "不要提醒", "别再", "不用通知")
 
 
@@ -68,7 +70,11 @@ class ActionOutage(Action):
             done.append(SlotSet("last_area", known))
         if topic == NOTED:
             if not await noted(dispatcher, tracker, self._queue):
-                dispatcher.utter_message(response="say_inform")
+                buttons = [
+                    {"title": "登记诉求", "payload": "/file_complaint"},
+                    {"title": "还没解决", "payload": "还没解决"},
+                ]
+                dispatcher.utter_message(response="say_no_open_ticket", buttons=buttons)
             return done
         if topic == LEFT:
             return [*done, *follow(dispatcher, tracker, self._subjects)]
@@ -196,6 +202,9 @@ class ActionOutage(Action):
 
     async def _subscribe(self, asked: Question, area: Area) -> None:
         wanted = not any(word in asked.text for word in CANCEL)
+        if not wanted and HOW.search(asked.text):
+            asked.say("say_how_to_cancel", [{"title": ENDING, "payload": ENDING}], words=ENDING)
+            return
         outages = await self._systems.outages(area.area_id) if wanted else []
         await self._watch.subscribe(asked.conversation, area, outages, wanted)
         asked.say("say_subscribed" if wanted else "say_unsubscribed", area=area.name)

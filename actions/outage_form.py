@@ -14,7 +14,19 @@ from rasa_sdk.forms import FormValidationAction
 
 from actions.areas import core
 from actions.complaint import ASKS, TOOK_DOWN
-from actions.follow import MANY, ONE, REPORT, TRIPPED, how_long_of, last_action, last_said, scope, service_goes_on
+from actions.follow import (
+    MANY,
+    ONE,
+    REPORT,
+    TRIPPED,
+    UNSURE,
+    how_long_of,
+    last_action,
+    last_said,
+    scope,
+    service_goes_on,
+    tried_in_vain,
+)
 from actions.interruption import LEFT, STOPPED, missed, resumes
 from actions.numbers import account_no, last_four
 from actions.outage_check import cut_for_money, within
@@ -43,7 +55,8 @@ def insists(tracker: Tracker) -> bool:
     """
     tripped = last_said(tracker) in TRIPPED
     told = tripped or last_action(tracker) == "action_outage"
-    answered = told and REPORT.search(said(tracker)) is not None or tripped and said(tracker).startswith("/")
+    text = said(tracker)
+    answered = told and (REPORT.search(text) is not None or tried_in_vain(tracker)) or tripped and text.startswith("/")
     urged = entity(tracker, "confirmed") is not None or intent(tracker) == "urge_ticket"
     return bool(urged or answered or tracker.get_slot("insisted"))
 
@@ -96,7 +109,8 @@ class ValidateOutageForm(FormValidationAction):
             # 「不是，是3号楼」: the area stays, the house goes with the report
             events.append(SlotSet("matter", f"{tracker.get_slot('matter') or ''}，{text}".strip("，")))
             return [*events, *await self._again(dispatcher, tracker, asked)]
-        told = named is not None or extent is not None or about in TOPICS
+        unsure = asked == "scope" and UNSURE.search(text) is not None
+        told = unsure or named is not None or extent is not None or about in TOPICS
         if asked == "area" and (number := account_no(text)) is not None:
             return [*events, *await self._proven(dispatcher, tracker, topic, number)]
         if asked and not told and (not corrected or about not in (*VALUES, "affirm")):
@@ -183,7 +197,7 @@ class ValidateOutageForm(FormValidationAction):
         return [*found[:2], *self._ask_scope(dispatcher, area.name)]
 
     def _scope(self, dispatcher: CollectingDispatcher, tracker: Tracker, extent: str | None, told: bool) -> Events:
-        if extent is not None:
+        if extent is not None or UNSURE.search(said(tracker)):
             return [SlotSet("scope", extent), SlotSet("requested_slot", None)]
         if not told and (over := missed(dispatcher, tracker)) is not None:
             return over

@@ -7,14 +7,18 @@ from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
+from actions.billing import MONTHS_KEPT, billed_year
 from actions.numbers import amount
 from actions.question import Answer, Button, Question
-from actions.speech import Clock, local
+from actions.speech import Clock, local, month_name
 from actions.systems import BillingSystem, Payment
 from triage.queue import TicketQueue
 
 RECENT = timedelta(days=10)
 TWICE = timedelta(days=3)
+NEWEST = 6
+BY_POST = re.compile("[邮寄]|快递|(发|传|送)(到|给|来)")
+HALL: Button = {"title": "找营业厅", "payload": "/find_service_hall"}
 PERSON: Button = {"title": "转人工", "payload": "/request_human"}
 PAY: Button = {"title": "怎么缴费", "payload": "/pay_bill"}
 STATES = {"credited": "已到账", "pending": "处理中，还没有到账", "failed": "没有成功，款项由支付渠道退回"}
@@ -67,16 +71,28 @@ class PaymentAnswers:
         await self._file(asked)
 
     async def invoice(self, asked: Question) -> None:
-        """Where invoices are; with a verified account, which bills can have one now."""
+        """Where invoices are; with a verified account, which bills can have one now: the newest, or a year's."""
+        if BY_POST.search(asked.text):
+            asked.say("say_invoice_by_post", [HALL, PERSON])
+            return
         asked.say("say_request_invoice")
         if asked.account_no is None:
             return
-        bills = await self._billing.bills(asked.account_no, 6)
+        bills = await self._billing.bills(asked.account_no, MONTHS_KEPT)
+        if (named := billed_year(asked, bills)) is not None:
+            paid = "、".join(
+                str(int(b.month[5:])) for b in reversed(bills) if b.paid and b.month.startswith(str(named))
+            )
+            months = f"{named}年{paid}月" if paid else f"{named}年暂无"
+            asked.say("say_invoice_months", months=months, as_of=local(bills[0].as_of))
+            return
         wanted = next((b for b in bills if b.month == asked.month), None) if asked.month else None
-        if wanted is not None and not wanted.paid:
-            asked.say("say_invoice_unpaid", [PAY], month=asked.month or "", as_of=local(wanted.as_of))
+        if wanted is not None and wanted.paid:
+            asked.say("say_invoice_months", months=month_name(wanted.month), as_of=local(wanted.as_of))
+        elif wanted is not None:
+            asked.say("say_invoice_unpaid", [PAY], month=month_name(wanted.month), as_of=local(wanted.as_of))
         elif bills:
-            paid = "、".join(bill.month for bill in bills if bill.paid)
+            paid = "、".join(bill.month for bill in bills[:NEWEST] if bill.paid)
             asked.say("say_invoice_months", months=paid or "暂无", as_of=local(bills[0].as_of))
 
     async def autopay(self, asked: Question) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 
-from rasa_sdk import Action
+from rasa_sdk import Action, Tracker
+from rasa_sdk.events import FollowupAction
 from rasa_sdk.executor import ActionExecutor
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -19,12 +19,12 @@ from actions.account_form import ValidateAccountForm
 from actions.alerts import Alerts
 from actions.billing import BillingAnswers
 from actions.complaint import ActionComplaint, ActionRate, ActionTicketStatus, ActionUrge, ValidateComplaintForm
-from actions.follow import subjects
-from actions.handoff import ActionFallback, ActionHandoff
+from actions.handoff import ActionFallback, ActionHandoff, ActionOfferPerson
 from actions.outage import ActionOutage, ActionTripHelp
 from actions.outage_form import ValidateOutageForm
 from actions.outage_watch import OutageWatch
 from actions.payments import PaymentAnswers
+from actions.reread import acted, read_again
 from actions.sentences import Sentences
 from actions.service import ActionChargingStations, ActionHalls, ActionHowLong, ActionRule
 from actions.smalltalk import REPLIES, ActionReply
@@ -50,10 +50,9 @@ def all_actions(
     alerts: Alerts,
     sentences: Sentences,
     clock: Clock,
-    rules: Path,
+    leads: Mapping[str, str],
 ) -> list[Action]:
-    """Every action of the domain; `rules` is the folder of Rasa's rules."""
-    leads = subjects(rules)
+    """Every action of the domain; `leads`: which action each intent leads to."""
     answers = {
         **BillingAnswers(systems).answers,
         **UsageAnswers(systems, clock).answers,
@@ -64,6 +63,7 @@ def all_actions(
     outage_form = ValidateOutageForm(systems, verification, watch, clock)
     complaint_form = ValidateComplaintForm()
     return [
+        ActionOfferPerson(),
         account_form,
         outage_form,
         complaint_form,
@@ -84,8 +84,11 @@ def all_actions(
     ]
 
 
-def routes(actions: Sequence[Action], token: str) -> list[Route]:
-    """The route to mount; only a caller with `?token=` may act, since the sender decides whose figures are read."""
+def routes(actions: Sequence[Action], token: str, leads: Mapping[str, str]) -> list[Route]:
+    """The route to mount; only a caller with `?token=` may act, since the sender decides whose figures are read.
+
+    A short message is read again first (`actions.reread`): by what was spoken of before, another action may answer it.
+    """
     executor = ActionExecutor()
     for action in actions:
         executor.register_action(action)
@@ -94,15 +97,21 @@ def routes(actions: Sequence[Action], token: str) -> list[Route]:
         if not hmac.compare_digest(request.query_params.get("token", ""), token):
             return JSONResponse({"error": "token missing or wrong"}, status_code=403)
         call = await request.json()
+        tracker, action = Tracker.from_dict(call["tracker"]), str(call.get("next_action"))
+        before = acted(tracker)
+        formed = not action.startswith("action_") or any(name.endswith("_form") for name in before)
+        again = None if formed else read_again(tracker, leads)
+        if again is not None and again.action != action and not before:
+            return JSONResponse({"events": [FollowupAction(again.action)], "responses": []})
+        if again is not None and again.action == action:
+            call["tracker"]["latest_message"]["intent"]["name"] = again.intent
         try:
             result = await executor.run(call)
         except Exception:
             log.exception("action %s failed", call.get("next_action"))
             return JSONResponse(FAILED)
         said = result.model_dump() if result is not None else {"events": [], "responses": []}
-        if str(call.get("next_action")).startswith("action_") and not any(
-            event.get("event") == "followup" for event in said["events"]
-        ):
+        if action.startswith("action_") and not any(event.get("event") == "followup" for event in said["events"]):
             # an action that a left form went on to stands in no rule: say ourselves that the turn ends here
             said["events"].append({"event": "followup", "name": "action_listen", "timestamp": None})
         return JSONResponse(said)

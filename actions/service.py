@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from typing import Any, TypeVar
 
@@ -9,7 +10,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.follow import SERVED, how_long_of, service_goes_on
+from actions.follow import SERVED, how_long_of, last_action, service_goes_on
 from actions.places import coordinates, nearest
 from actions.policy import facts
 from actions.question import Question
@@ -18,6 +19,8 @@ from actions.systems import Area, ChargingStation, Hall, Point, Systems, SystemU
 from actions.verification import Verification
 
 MOST = 3
+WEEKEND = re.compile("周末|(周|星期|礼拜)[六日天]|双休|节假日")
+OPEN_AT_WEEKENDS = re.compile("周[六日]|每天|每日|全年|天天")
 S = TypeVar("S", Hall, ChargingStation)
 
 
@@ -40,15 +43,18 @@ class ActionRule(Action):
 
 
 class ActionHowLong(Action):
-    """「要多久」 after a service or a ticket was spoken of."""
+    """「要多久」 after something else than an outage was spoken of."""
 
     def name(self) -> str:
         """Rasa's name of the action."""
         return "action_how_long"
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
-        """The promised time of the service; of a ticket where it stands."""
+        """The promised time of the service; of a ticket where it stands; else what is meant is asked."""
         subject = how_long_of(tracker)
+        if subject is None:
+            dispatcher.utter_message(response="say_wait_for_what")
+            return []
         if subject not in SERVED:
             return [FollowupAction("action_ticket_status")]
         response = "say_reconnect_rule" if subject == "request_reconnect" else f"say_how_long_{subject}"
@@ -72,13 +78,16 @@ class Nearby(Action, ABC):
             await self._list(asked, entity(tracker, "city") or "", name or asked.text, here)
         except SystemUnavailable as failure:
             say_unavailable(dispatcher, failure)
-        return []
+            return []
+        return [SlotSet("spoken_of", asked.topic), SlotSet("near", name)]
 
     @abstractmethod
     async def _list(self, asked: Question, city: str, near: str, here: Point | None) -> None: ...
 
     async def _here(self, tracker: Tracker) -> tuple[Point | None, str | None]:
         text = said(tracker)
+        if last_action(tracker) == self.name() and entity(tracker, "area") is None and tracker.get_slot("near"):
+            text = str(tracker.get_slot("near"))
         if (shared := coordinates(text)) is not None:
             return shared, None
         named = entity(tracker, "area")
@@ -101,7 +110,10 @@ class ActionHalls(Nearby):
         return "action_halls"
 
     async def _list(self, asked: Question, city: str, near: str, here: Point | None) -> None:
-        halls = _named_first(nearest(await self._systems.halls(city, near), here), near)[:MOST]
+        found = _named_first(nearest(await self._systems.halls(city, near), here), near)
+        if WEEKEND.search(asked.text):
+            found.sort(key=lambda pair: OPEN_AT_WEEKENDS.search(pair[0].hours) is None)
+        halls = found[:MOST]
         if not halls:
             asked.say("say_no_halls")
             return

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from rasa_sdk import Action, Tracker
 from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
+from actions.alerts import HOW
 from actions.complaint import TOOK_DOWN, UNSOLVED, noted
 from actions.follow import (
     BARE,
@@ -30,9 +32,11 @@ from actions.verification import Verification
 from bot import safety
 from triage.queue import TicketQueue
 
-REPLIES = ("thank", "affirm", "deny", "inform", "out_of_scope")
+REPLIES = ("thank", "affirm", "deny", "inform", "out_of_scope", "ask_capabilities")
 NEARBY = frozenset(("action_halls", "action_charging_stations"))
+OF_THIS = re.compile("^(?!.*(你|什么|哪些|啥|功能)).*[能可]不?[能可]?.{1,8}[吗么嘛不]")
 QUESTION = re.compile("([吗嘛么]|[好来修]了?没有?|[行好]不[行好])[?？]?$")
+OPEN_QUESTION = re.compile("要不要|啥|什么|怎么|咋|哪[里个些儿]|多少|几多|乜")
 DONE = re.compile("[好完]了?(没有?|吗|不|冇)[?？]?$|有(结果|消息|回复)|处理到哪")
 PAID = re.compile("(?<![没不未])(?<!没有)(交|缴|充|付)(了|的|过|完|清|上|咗)|(?<!没)还[清完]了")
 NOT_YET = re.compile("再|明天|过两天|怎么|哪")
@@ -52,7 +56,7 @@ class ActionReply(Action):
 
     def __init__(
         self, about: str, queue: TicketQueue, watch: OutageWatch, verification: Verification,
-        subjects: dict[str, str],
+        subjects: Mapping[str, str],
     ) -> None:  # fmt: skip
         """`about`: the intent; `subjects` where an unsolved outage goes on to."""
         self._about = about
@@ -97,14 +101,18 @@ class ActionReply(Action):
         before = last_action(tracker)
         if self._about == "inform" and before in NEARBY and entity(tracker, "area"):
             return [FollowupAction(before)]  # 「告诉我您在哪个小区」 was answered
-        if self._about in ("affirm", "deny") and QUESTION.search(text):
+        if self._about == "deny" and HOW.search(text) and "取消" in text:
+            buttons = [{"title": words, "payload": words} for words in ("取消停电通知", "取消用电提醒", "取消代扣")]
+            dispatcher.utter_message(response="say_cancel_what", buttons=buttons)
+            return []
+        if self._about in ("affirm", "deny") and (QUESTION.search(text) or OPEN_QUESTION.search(text)):
             return [FollowupAction("action_fallback")]
         if self._about == "out_of_scope" and asks_hot_line(tracker):
             dispatcher.utter_message(response="say_hot_line")
             return []
-        if self._about == "out_of_scope":
-            served = before in ("action_rule", "action_how_long") and len(text) <= BARE
-            dispatcher.utter_message(response="say_service_detail" if served else "say_out_of_scope")
+        detail = self._about == "out_of_scope" or OF_THIS.search(text) is not None
+        if detail and before in ("action_rule", "action_how_long", "action_halls") and len(text) <= BARE:
+            dispatcher.utter_message(response="say_service_detail")
             return []
         tripped = (self._about != "deny" or "没" in text or safety.denied(text)) and last_said(tracker) in TRIPPED
         dispatcher.utter_message(response="say_trip_goes_on" if tripped else f"say_{self._about}")

@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from actions.alerts import Alerts
+from actions.follow import subjects
 from actions.linking import Linking
 from actions.outage_watch import OutageWatch
 from actions.policy import facts
@@ -200,14 +201,13 @@ def build(bridge: Bridge) -> FastAPI:
     sentences, today = Sentences(Responses()), clock(settings)
     watch = OutageWatch(bridge.database, bridge.systems, bridge.conversations, sentences, today)
     alerts = Alerts(bridge.database, bridge.systems, bridge.conversations, sentences, today)
-    actions = all_actions(
-        bridge.systems, bridge.verification, bridge.queue, watch, alerts, sentences, today, environment.HERE / "rules"
-    )
+    leads = subjects(environment.HERE / "rules")
+    actions = all_actions(bridge.systems, bridge.verification, bridge.queue, watch, alerts, sentences, today, leads)
     app = FastAPI(title="Dianqiao 电桥", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
     for channel in bridge.channels:
         app.router.routes.extend(channel.routes(bridge.conversations.accept))
     app.router.routes.extend(bridge.files.routes())
-    app.router.routes.extend(action_routes(actions, actions_token(settings.secret_key)))
+    app.router.routes.extend(action_routes(actions, actions_token(settings.secret_key), leads))
     desk_routes(app, bridge.desk)
     app.include_router(delivery(bridge.desk, DeadLetters(bridge.database, bridge.bell)))
     app.router.routes.extend(_health(bridge))

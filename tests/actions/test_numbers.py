@@ -5,7 +5,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.numbers import WEEK, account_no, amount, day, kwh, last_four, month, months, phone, ticket_no, week
+from actions.numbers import (
+    WEEK,
+    account_no,
+    amount,
+    day,
+    kwh,
+    last_four,
+    month,
+    months,
+    only_a_time,
+    phone,
+    ticket_no,
+    week,
+    year,
+)
 
 TODAY = date(2026, 11, 24)
 
@@ -151,3 +165,28 @@ def test_a_tickets_number_is_no_account() -> None:
 @pytest.mark.parametrize("text", ["上周末用了多少", "本周期的电量"])
 def test_a_weekend_is_no_whole_week(text: str) -> None:
     assert WEEK.search(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("要去年的", 2025),
+        ("2024年的账单", 2024),
+        ("25年全年", 2025),
+        ("去年10月", None),
+        ("三年前", None),
+        ("1580", None),
+    ],
+)
+def test_a_year_is_one_without_a_month(text: str, wanted: int | None) -> None:
+    assert year(text, TODAY) == wanted
+
+
+@pytest.mark.parametrize("text", ["要去年的", "那三月份呢", "去年的能开吗", "12号的", "上周", "下周三呢？"])
+def test_a_message_may_be_only_a_time(text: str) -> None:
+    assert only_a_time(text)
+
+
+@pytest.mark.parametrize("text", ["1580", "5", "去年电费", "三月份为什么这么高", "那呢", "1号楼"])
+def test_what_names_more_than_a_time_is_more(text: str) -> None:
+    assert not only_a_time(text)

@@ -30,6 +30,11 @@ from nlu_data import HERE
         ("停电把我关电梯里了，喘不过气", "life_support"),
         ("升降機困咗兩個阿婆，冇電", "life_support"),
         ("家里停电，暖箱里的孩子怎么办", "life_support"),
+        ("树枝快碰到电线了", "line"),
+        ("大树枝已经碰到电线", "line"),
+        ("我碰到电线了", "shock"),
+        ("电梯停了，里面有人", "life_support"),
+        ("没人管，电梯里困了人", "life_support"),
     ],
 )
 def test_present_danger_is_seen(text: str, kind: str) -> None:
@@ -60,6 +65,8 @@ def test_present_danger_is_seen(text: str, kind: str) -> None:
         "不是线断，是树枝掉了",
         "充电桩插了没反应",
         "昨天电表箱冒烟已经修好了，想问赔偿",
+        "电梯停了没人在里面",
+        "电梯停了，里头没得人",
         "还有一事",
         "好的",
         "断电",
