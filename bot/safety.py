@@ -24,6 +24,8 @@ WEIGHTS = Path(__file__).with_name("safety_weights.json")
 LONGEST_RUN = 4
 # chosen on new voices that were left out of training
 UNLIKELY, LIKELY, ALARMING = 0.1, 0.3, 0.5
+# 「停电」 speaks against danger, but not where a life hangs on power
+UNLIKELY_BY_KIND = {"life_support": 0.03}
 UNNAMED = "line"
 SHORT = 4
 TICKET_LINE = "我已为您发出特急工单，人工客服马上接手。请告诉我们：具体地址、有没有人受伤。"
@@ -102,7 +104,7 @@ def danger(text: str) -> Hazard | None:
     """
     told, score, said = _told(text), likelihood(text), plain(text)
     if isinstance(told, Hazard):
-        return told if score > UNLIKELY else None
+        return told if score > UNLIKELY_BY_KIND.get(told.kind, UNLIKELY) else None
     if len(said) < SHORT or score <= (ALARMING if told is DENIED else LIKELY):
         return None
     hinted = mentioned(text) or next((h for h in words().hazards if h.hints.search(said)), None)
@@ -144,6 +146,12 @@ def remind(text: str, turn: Turn) -> Turn:
 def denied(text: str) -> bool:
     """Whether every hazard the words name is denied, past, imagined or an idiom, and there is one."""
     return _told(text) is DENIED
+
+
+def danger_by_words(text: str) -> Hazard | None:
+    """The hazard that the words of safety.yml alone see now, or None."""
+    told = _told(text)
+    return told if isinstance(told, Hazard) else None
 
 
 class _Denied:

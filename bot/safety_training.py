@@ -19,7 +19,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
 
-from bot.safety import WEIGHTS, marks
+from bot.safety import WEIGHTS, danger_by_words, marks
 from bot.settings import ROOT
 
 DATA = ROOT / "nlu_data"
@@ -37,13 +37,21 @@ def rows() -> Iterator[tuple[str, bool]]:
     for file in sorted((DATA / "intents").glob("*.yml")):
         for block in yaml.safe_load(file.read_text("utf-8"))["nlu"]:
             for line in str(block.get("examples", "") if "intent" in block else "").splitlines():
-                yield _ENTITY.sub(r"\1", line[2:]).strip(), block["intent"] == "report_safety_hazard"
+                text = _ENTITY.sub(r"\1", line[2:]).strip()
+                if block["intent"] == "report_safety_hazard" or not _depends_on_power(text):
+                    yield text, block["intent"] == "report_safety_hazard"
     for file in sorted((DATA / "complaints").glob("*.jsonl")):
         for line in file.read_text("utf-8").splitlines():
             row = json.loads(line)
             hazard, urgent = row["category"] == "safety_hazard", row["priority"] == "P1"
             if len(row["text"]) <= LONGEST and hazard == urgent:
                 yield row["text"], hazard
+
+
+def _depends_on_power(text: str) -> bool:
+    """Whether the words see a life at stake: such a message is danger, though what is asked for may be power."""
+    hazard = danger_by_words(text)
+    return hazard is not None and hazard.kind == "life_support"
 
 
 def train() -> dict[str, float]:
