@@ -17,14 +17,14 @@ from bot import safety
 from models.encoder import Encoder
 from triage.words import tokenizer
 
-BUCKETS = 2**18  # _SHIFT keeps as many bits
-LONGEST_GRAM = 4
+BUCKETS = 2**19  # _SHIFT keeps as many bits
+LONGEST_GRAM = 3
 LONGEST_TEXT = 4000
 LEAD = 60
 FLAGS = 2
 GROUPS = (1.0, 0.5, 0.5, 0.25)  # weights of the groups of `counts`, each brought to length 1
 
-_PRIME, _SPREAD, _SHIFT = np.uint64(1_000_003), np.uint64(0x9E3779B97F4A7C15), np.uint64(64 - 18)
+_PRIME, _SPREAD, _SHIFT = np.uint64(1_000_003), np.uint64(0x9E3779B97F4A7C15), np.uint64(64 - 19)
 _SENTENCE_END = re.compile("[。！？!?；]")
 
 
@@ -46,7 +46,7 @@ def lead(text: str) -> str:
 
 
 def character_buckets(text: str) -> list[NDArray[np.int64]]:
-    """The columns of the 1- to 4-grams that begin at each character; the longer, the fewer places they begin at."""
+    """The columns of the 1- to 3-grams that begin at each character; the longer, the fewer places they begin at."""
     codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32).astype(np.uint64)
     found, rolling = [], np.zeros(len(codes), dtype=np.uint64)
     for size in range(1, LONGEST_GRAM + 1):
