@@ -213,6 +213,7 @@ def _say_year(asked: Question, named: int, bills: Sequence[Bill]) -> None:
         return
     asked.say(
         "say_bill_year",
+        kept=str(MONTHS_KEPT),
         year=str(named),
         count=str(len(found)),
         amount=f"{sum((bill.amount for bill in found), Decimal(0)):.2f}",

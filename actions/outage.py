@@ -12,7 +12,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.alerts import HOW
 from actions.complaint import noted
-from actions.follow import MANY, ONE, follow, outage_goes_on
+from actions.follow import ENDS, MANY, ONE, follow, outage_goes_on
 from actions.interruption import LEFT, STOPPED
 from actions.opening import opened
 from actions.outage_check import NAMES, Findings, check
@@ -35,7 +35,6 @@ CREWS = {
 SLOTS = ("topic", "area", "scope", "matter", "misses", "area_said", "insisted")
 URGE = {"title": "催一下", "payload": "/urge_ticket"}
 ENDING = "取消停电通知"
-CANCEL = ("取消", "退订", "不要提醒", "别再", "不用通知")
 
 
 class ActionOutage(Action):
@@ -201,7 +200,7 @@ class ActionOutage(Action):
         return account is not None and account.area_id == area.area_id
 
     async def _subscribe(self, asked: Question, area: Area) -> None:
-        wanted = not any(word in asked.text for word in CANCEL)
+        wanted = ENDS.search(asked.text) is None
         if not wanted and HOW.search(asked.text):
             asked.say("say_how_to_cancel", [{"title": ENDING, "payload": ENDING}], words=ENDING)
             return

@@ -10,7 +10,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.follow import SERVED, how_long_of, last_action, service_goes_on
+from actions.follow import SERVED, how_long_of, service_goes_on
 from actions.places import coordinates, nearest
 from actions.policy import facts
 from actions.question import Question
@@ -39,7 +39,7 @@ class ActionRule(Action):
             dispatcher.utter_message(response=service, **facts())
             return []
         dispatcher.utter_message(response=f"say_{intent(tracker)}", **facts())
-        return [SlotSet("spoken_of", intent(tracker))]
+        return [SlotSet("spoken_of", intent(tracker))] if intent(tracker) in SERVED else []
 
 
 class ActionHowLong(Action):
@@ -65,6 +65,9 @@ class ActionHowLong(Action):
 class Nearby(Action, ABC):
     """Shared by both lists: where the customer is, by the place they name or their verified account's."""
 
+    subject: str
+    """The intent that is answered, also where only the place was told."""
+
     def __init__(self, systems: Systems, verification: Verification) -> None:
         """`systems` knows areas, halls and stations."""
         self._systems = systems
@@ -79,14 +82,15 @@ class Nearby(Action, ABC):
         except SystemUnavailable as failure:
             say_unavailable(dispatcher, failure)
             return []
-        return [SlotSet("spoken_of", asked.topic), SlotSet("near", name)]
+        return [SlotSet("spoken_of", self.subject), SlotSet("near", name)]
 
     @abstractmethod
     async def _list(self, asked: Question, city: str, near: str, here: Point | None) -> None: ...
 
     async def _here(self, tracker: Tracker) -> tuple[Point | None, str | None]:
         text = said(tracker)
-        if last_action(tracker) == self.name() and entity(tracker, "area") is None and tracker.get_slot("near"):
+        again = tracker.get_slot("spoken_of") == self.subject and entity(tracker, "area") is None
+        if again and tracker.get_slot("near") and coordinates(text) is None:
             text = str(tracker.get_slot("near"))
         if (shared := coordinates(text)) is not None:
             return shared, None
@@ -104,6 +108,8 @@ class Nearby(Action, ABC):
 
 class ActionHalls(Nearby):
     """The halls nearest to the customer."""
+
+    subject = "find_service_hall"
 
     def name(self) -> str:
         """Rasa's name of the action."""
@@ -128,6 +134,8 @@ class ActionHalls(Nearby):
 
 class ActionChargingStations(Nearby):
     """The charging stations nearest to the customer, with free points and price."""
+
+    subject = "find_charging_station"
 
     def name(self) -> str:
         """Rasa's name of the action."""

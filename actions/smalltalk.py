@@ -35,7 +35,7 @@ from triage.queue import TicketQueue
 REPLIES = ("thank", "affirm", "deny", "inform", "out_of_scope", "ask_capabilities")
 NEARBY = frozenset(("action_halls", "action_charging_stations"))
 OF_THIS = re.compile("^(?!.*(你|什么|哪些|啥|功能)).*[能可]不?[能可]?.{1,8}[吗么嘛不]")
-QUESTION = re.compile("([吗嘛么]|[好来修]了?没有?|[行好]不[行好])[?？]?$")
+QUESTION = re.compile("([吗嘛么]|[好来修]了?没有?|[行好]不[行好])[?？]?$|有没有|是不是|能不能|可不可以")
 OPEN_QUESTION = re.compile("要不要|啥|什么|怎么|咋|哪[里个些儿]|多少|几多|乜")
 DONE = re.compile("[好完]了?(没有?|吗|不|冇)[?？]?$|有(结果|消息|回复)|处理到哪")
 PAID = re.compile("(?<![没不未])(?<!没有)(交|缴|充|付)(了|的|过|完|清|上|咗)|(?<!没)还[清完]了")

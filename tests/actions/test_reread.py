@@ -50,12 +50,16 @@ def tracker(
         ("下周三呢", "query_usage", "query_planned_outage", "query_planned_outage"),
         ("几号能回我", "ask_autopay", "file_complaint", "query_ticket"),
         ("要去年的", "query_bill", "request_invoice", "request_invoice"),
+        ("去年的也要", "deny", "request_invoice", "request_invoice"),
         ("那三月份的", "query_bill", "query_usage", "query_usage"),
         ("能寄给我吗", "ask_capabilities", "request_invoice", "request_invoice"),
         ("星期天开门不", "ask_capabilities", "find_service_hall", "find_service_hall"),
         ("周末能办吗", "ask_capabilities", "apply_ev_charger", "find_service_hall"),
         ("取消怎么取消", "deny", "subscribe_outage_notice", "subscribe_outage_notice"),
         ("别再提醒了", "deny", "set_usage_alert", "set_usage_alert"),
+        ("几号之前要交", "ask_autopay", "query_arrears", "query_arrears"),
+        ("有变化告诉我", "set_usage_alert", "query_planned_outage", "subscribe_outage_notice"),
+        ("有空位吗", "greet", "find_charging_station", "find_charging_station"),
     ],
 )
 def test_a_short_message_goes_on_with_what_was_spoken_of(text: str, about: str, spoken_of: str, meant: str) -> None:
@@ -98,8 +102,30 @@ def test_a_check_at_home_that_did_not_help_is_reported(text: str) -> None:
     assert read_again(checked, LEADS) == Reading("report_outage", "action_outage")
 
 
+@pytest.mark.parametrize(
+    ("text", "about", "spoken_of", "rule"),
+    [
+        ("会停我电吗", "query_planned_outage", "query_arrears", "cut_off"),
+        ("几点关门", "out_of_scope", "find_charging_station", "station_hours"),
+        ("能加急吗", "urge_ticket", "apply_capacity_change", "service_detail"),
+        ("交了多久能到账", "payment_not_credited", "query_bill", "credit_time"),
+        ("验表多少钱", "report_meter_problem", "query_bill", "cost"),
+    ],
+)
+def test_a_narrow_question_has_its_rule(text: str, about: str, spoken_of: str, rule: str) -> None:
+    assert read_again(tracker(text, about, spoken_of), LEADS) == Reading(rule, "action_rule")
+
+
+def test_what_is_said_after_filing_and_is_not_understood_goes_with_the_ticket() -> None:
+    more = tracker("晚上空调都打不开", "app_login_problem", "report_voltage_problem", "action_complaint", "say_filed")
+    more.latest_message["intent"]["confidence"] = 0.4
+    assert read_again(more, LEADS) == Reading("inform", "action_inform")
+    more.latest_message["intent"]["confidence"] = 0.9
+    assert read_again(more, LEADS) is None
+
+
 def test_what_another_answer_spoke_of_ends_the_subject() -> None:
-    assert read_again(tracker("周末能办吗", "ask_capabilities", "apply_pv", "utter_pay_bill"), LEADS) is None
+    assert read_again(tracker("周末能办吗", "ask_capabilities", "apply_pv", "utter_find_account_no"), LEADS) is None
 
 
 def test_more_about_a_ticket_that_is_closed_is_not_taken_for_noted(database_url: Callable[[], str]) -> None:
