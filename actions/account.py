@@ -26,7 +26,7 @@ class ActionAccount(Action):
         self, form: ValidateAccountForm, answers: Mapping[str, Answer], verification: Verification,
         subjects: Mapping[str, str],
     ) -> None:  # fmt: skip
-        """`answers` by intent; `subjects`: which action each intent leads to."""
+        """`form` asks for what is missing; `answers` by intent; `subjects`: which action each intent leads to."""
         self._form = form
         self._answers = answers
         self._verification = verification

@@ -124,7 +124,7 @@ class ActionComplaint(Action):
     def __init__(
         self, form: ValidateComplaintForm, queue: TicketQueue, verification: Verification, subjects: Mapping[str, str]
     ) -> None:
-        """`subjects`: where the customer goes on to when they leave the form."""
+        """`form` asks what happened; `subjects`: where the customer goes on to when they leave it."""
         self._form = form
         self._queue = queue
         self._verification = verification

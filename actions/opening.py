@@ -28,8 +28,8 @@ async def opened(
 ) -> tuple[Events, bool]:
     """What the form of `validation` makes of a message that it was not asked for, and whether it has to ask.
 
-    Where it asks, the events open the form, and the next message is the form's. Else `tracker` has the slots of a
-    filled form. Nothing happens when the form has just run.
+    Where it asks, the events open the form, and the next message is the form's. Else `tracker` has the slots of a form
+    that is filled, left or stopped. Nothing happens when the form has just run.
     """
     form = validation.name().removeprefix(VALIDATES)
     if just_ran(form, tracker):

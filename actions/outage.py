@@ -44,7 +44,7 @@ class ActionOutage(Action):
         self, form: ValidateOutageForm, systems: Systems, verification: Verification, queue: TicketQueue,
         watch: OutageWatch, clock: Clock, subjects: Mapping[str, str],
     ) -> None:  # fmt: skip
-        """`subjects`: where a left form leads."""
+        """`form` asks for what is missing; `subjects`: where a left form leads."""
         self._form = form
         self._systems = systems
         self._verification = verification

@@ -34,10 +34,11 @@ from actions.usage import UsageAnswers
 from actions.verification import Verification
 from triage.queue import TicketQueue
 
-FAILED = {
+FAILED: dict[str, list[dict[str, object]]] = {
     "events": [{"event": "active_loop", "name": None}, {"event": "slot", "name": "requested_slot", "value": None}],
     "responses": [{"response": "say_sorry"}, {"custom": {"handoff": "action failed"}}],
 }
+LISTEN = {"event": "followup", "name": "action_listen", "timestamp": None}
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +99,8 @@ def routes(actions: Sequence[Action], token: str, leads: Mapping[str, str]) -> l
             return JSONResponse({"error": "token missing or wrong"}, status_code=403)
         call = await request.json()
         tracker, action = Tracker.from_dict(call["tracker"]), str(call.get("next_action"))
+        # an action that another one went on to stands in no rule: say ourselves that the turn ends after it
+        ends = action.startswith("action_")
         before = acted(tracker)
         formed = not action.startswith("action_") or any(name.endswith("_form") for name in before)
         again = None if formed else read_again(tracker, leads)
@@ -109,11 +112,10 @@ def routes(actions: Sequence[Action], token: str, leads: Mapping[str, str]) -> l
             result = await executor.run(call)
         except Exception:
             log.exception("action %s failed", call.get("next_action"))
-            return JSONResponse(FAILED)
+            return JSONResponse({**FAILED, "events": [*FAILED["events"], *([LISTEN] if ends else [])]})
         said = result.model_dump() if result is not None else {"events": [], "responses": []}
-        if action.startswith("action_") and not any(event.get("event") == "followup" for event in said["events"]):
-            # an action that a left form went on to stands in no rule: say ourselves that the turn ends here
-            said["events"].append({"event": "followup", "name": "action_listen", "timestamp": None})
+        if ends and not any(event.get("event") == "followup" for event in said["events"]):
+            said["events"].append(LISTEN)
         return JSONResponse(said)
 
     return [Route("/actions", act, methods=["POST"])]

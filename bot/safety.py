@@ -23,7 +23,7 @@ WORDS = Path(__file__).with_name("safety.yml")
 WEIGHTS = Path(__file__).with_name("safety_weights.json")
 LONGEST_RUN = 4
 # chosen on new voices that were left out of training
-UNLIKELY, LIKELY, ALARMING = 0.1, 0.3, 0.5
+UNLIKELY, LIKELY, ALARMING = 0.1, 0.35, 0.5
 # 「停电」 speaks against danger, but not where a life hangs on power
 UNLIKELY_BY_KIND = {"life_support": 0.03}
 UNNAMED = "line"

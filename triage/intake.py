@@ -258,12 +258,19 @@ class Intake:
         self, session: AsyncSession, conversation: int, seq: int, handoff: str | None, text: str | None,
         account_no: str | None, place: Place | None,
     ) -> tuple[TicketRow, bool]:  # fmt: skip
-        """The ticket of this message: the one it already has, the open one of the matter, or a new one."""
+        """The ticket of this message: the one it already has, the open one of the matter, or a new one.
+
+        A second matter of the message joins the first one's ticket. True where the ticket was there and got more.
+        """
         known = await session.scalar(
             select(TicketRow).where(TicketRow.conversation_id == conversation, TicketRow.message_seq == seq)
         )
         if known is not None:
-            return known, False
+            another = text is not None and text not in known.text
+            if another:
+                known.text = f"{known.text}\n{text}"
+                self._history.record(session, known, "repeated", "customer", {"seq": seq, "text": text})
+            return known, another
         now = self._clock()
         said = text or await self._said(session, conversation, seq)
         contacts = await session.scalar(

@@ -7,6 +7,7 @@ version is the name of its folder.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ from bot.dialogue.matters import apart
 FALLBACK_INTENT, FALLBACK_ACTION = "nlu_fallback", "action_fallback"
 RANKED = 5
 ALSO_ASKED = "also_asked"
+BEGIN_WITHIN = 1.0
 
 
 class Door(InputChannel):
@@ -43,7 +45,7 @@ class Door(InputChannel):
         @door.post("/webhook")
         async def receive(request: Request) -> HTTPResponse:
             agent, said, collector = request.app.ctx.agent, request.json, CollectingOutputChannel()
-            reading = await Turn(agent, collector, said["sender"], said.get("metadata")).take(said["message"])
+            reading = await Exchange(agent, collector, said["sender"], said.get("metadata")).take(said["message"])
             if reading is not None:
                 reading["model"] = version(agent)
                 collector.messages.append({"recipient_id": said["sender"], "custom": {"reading": reading}})
@@ -52,7 +54,7 @@ class Door(InputChannel):
         return door
 
 
-class Turn:
+class Exchange:
     """A customer's message, answered by one agent; a further matter waits until no form asks for the one before."""
 
     def __init__(
@@ -65,31 +67,49 @@ class Turn:
         self._metadata = metadata
 
     async def take(self, text: str) -> dict[str, Any] | None:
-        """Answer, and tell what was read in the message as a whole."""
-        tracker = await self._tracker()
-        asking = tracker.active_loop_name is not None
-        first, *waiting = [text] if asking else await apart(text, self._read)
-        message = self._message(first)
-        await self._agent.handle_message(message)
-        tracker = await self._tracker()
-        reading = last_reading(tracker, message.message_id)
-        if waiting:
-            reading = {**await self._read(text), "fallback": False}
-        before = tracker.get_slot(ALSO_ASKED)
-        waiting = waiting or (before or "").splitlines()
-        while waiting and tracker.active_loop_name is None and not self._handed_over():
+        """Answer, and tell what was read in the message as a whole.
+
+        A further matter is begun within `BEGIN_WITHIN`; what is left waits for the next message, like that of a form.
+        """
+        begun, tracker = time.monotonic(), await self._tracker()
+        asking = tracker is not None and tracker.active_loop_name is not None
+        keeps = tracker is None or ALSO_ASKED in tracker.slots  # a model from before has no place for what waits
+        first, *more = [text] if asking or not keeps else await apart(text, self._read)
+        tracker, reading = await self._answer(first)
+        if tracker is None:
+            return reading
+        before = str(tracker.get_slot(ALSO_ASKED) or "").splitlines()
+        waiting = more or await self._still_open(before, reading)
+        while waiting and tracker.active_loop_name is None and time.monotonic() - begun < BEGIN_WITHIN:
+            if self._handed_over():
+                break
             matter = waiting.pop(0)
             await self._say("say_also", tracker, matter=matter)
-            await self._agent.handle_message(self._message(matter))
-            tracker = await self._tracker()
-        left = "\n".join(waiting) if not self._handed_over() else ""
-        if left != (before or ""):
-            tracker.update(SlotSet(ALSO_ASKED, left or None))
+            tracker, answered = await self._answer(matter)
+            if reading is not None and answered is not None:
+                reading["fallback"] |= answered["fallback"]
+        left = [] if self._handed_over() else waiting
+        if left != before:
+            tracker.update(SlotSet(ALSO_ASKED, "\n".join(left) or None))
             await self._agent.tracker_store.save(tracker)
-        return reading
+        return {**await self._read(text), "fallback": reading["fallback"]} if more and reading is not None else reading
 
-    async def _tracker(self) -> DialogueStateTracker:
-        return await self._agent.tracker_store.get_or_create_tracker(self._sender)
+    async def _answer(self, text: str) -> tuple[Any, dict[str, Any] | None]:
+        """The tracker after the answer, and what was read."""
+        message = UserMessage(text, self._collector, self._sender, input_channel=Door.name(), metadata=self._metadata)
+        await self._agent.handle_message(message)
+        tracker = await self._tracker()
+        return tracker, last_reading(tracker, message.message_id) if tracker is not None else None
+
+    async def _still_open(self, waiting: list[str], reading: dict[str, Any] | None) -> list[str]:
+        """Of what waits, what the customer did not ask again in the message that was just read, or leave with 再见."""
+        now = reading["intent"] if reading is not None else None
+        if not waiting or now == "goodbye":
+            return []
+        return [matter for matter in waiting if (await self._read(matter))["intent"] != now]
+
+    async def _tracker(self) -> DialogueStateTracker | None:
+        return await self._agent.tracker_store.retrieve(self._sender)
 
     async def _read(self, text: str) -> dict[str, Any]:
         return read(await self._agent.parse_message(text))
@@ -97,9 +117,6 @@ class Turn:
     async def _say(self, response: str, tracker: DialogueStateTracker, **values: str) -> None:
         said = await self._agent.nlg.generate(response, tracker, self._collector.name(), **values)
         await self._collector.send_response(self._sender, said)
-
-    def _message(self, text: str) -> UserMessage:
-        return UserMessage(text, self._collector, self._sender, input_channel=Door.name(), metadata=self._metadata)
 
     def _handed_over(self) -> bool:
         return any("handoff" in (answer.get("custom") or {}) for answer in self._collector.messages)

@@ -15,12 +15,12 @@ Read = Callable[[str], Awaitable[Mapping[str, Any]]]
 
 MOST = 3
 LONGEST = 120
-SHORTEST = 3
+SHORTEST, SHORTEST_APART = 3, 5
 SURE, SURER = 0.6, 0.8
 
 BILLS = frozenset(
     "query_bill query_balance query_arrears query_usage explain_high_bill ask_tariff_tier ask_tariff_tou "
-    "ask_payment_methods pay_bill ask_late_fee request_invoice ask_autopay find_account_no buy_power_card "
+    "ask_payment_methods pay_bill ask_late_fee request_invoice ask_autopay find_account_no bind_account buy_power_card "
     "ask_usage_analysis ask_energy_saving set_usage_alert".split()
 )
 OUTAGES = frozenset("query_restore_time query_planned_outage ask_outage_reason subscribe_outage_notice".split())
@@ -33,25 +33,28 @@ ANSWERED = BILLS | OUTAGES | SERVICES | TICKETS
 # what is filed for a person; one message files once
 FILED = frozenset(
     "report_outage report_meter_problem report_frequent_outage report_voltage_problem payment_not_credited "
-    "request_refund file_complaint make_suggestion".split()
+    "request_refund request_reconnect file_complaint make_suggestion".split()
 )
-# 「电费交了？怎么还没电？」: between money and power these are one matter
-BETWEEN = frozenset("query_arrears pay_bill ask_outage_reason query_restore_time".split())
+# 「电费交了？怎么还没电？」 and 「怎么这么贵？到第三档了？」 are one matter
+OWED = frozenset("query_arrears pay_bill query_balance".split())
+WHY = frozenset("explain_high_bill ask_energy_saving ask_usage_analysis".split())
 
 ASKS = re.compile(
-    "[?？吗嘛呢么咩]|不$|怎么|咋|如何|为什么|为啥|多少|[多好][久长]|什么|啥|哪|[几何]|谁|查|想|要|帮|能|可以|([一-龥])不\\1|没有?$"
+    "[?？吗嘛呢么咩]|不$|怎么|咋|如何|为什么|为啥|多少|[多好][久长]|[好几]多|什么|啥|哪|[几何]|谁|还是|查|想|要|帮|能|可以"
+    r"|一下|发给?我|([一-龥])不\1|没有?$"
 )
 JOINS = re.compile(
-    r"[\s，,。；;！!？?、]*(?:(?:还有(?!多少|几|没|钱|余额|电)(?:就是|一个|个)?(?:问题|事儿?)?|另外|顺便|对了|再(?=问|查|帮|咨询)"
-    r"|还(?=想[问查知]|要[问查])|以及|第[二三](?=[个，,、：:是])(?:个|件事?)?)[\s，,、：:是]*)"
+    r"[\s，,。；;！!？?、]*(?:还有(?!多少|几|没|钱|余额|电(?![动价费表卡]))(?:就是|一个|个|那个)?(?:问题|事儿?)?|另外|顺便|对了|再(?=[问查帮看开]|咨询)"
+    r"|再一个|再就是|然后(?=[我再帮你]|那个)|同时(?=[想问请也咨])|并(?=请?告知)|[一二三]是(?=.{4})|还(?=想[问查知]|要[问查])"
+    r"|以及|第[二三](?=[个件，,、：:是])(?:个|件事?)?)[\s，,、：:是]*"
 )
-ENDS = re.compile(r"[？?。！!；;\n]+")
+ENDS = re.compile("[？?。！!；;]+")
 PAUSES = re.compile(r"[，,\s]+")
 
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of the message; `joined`: a word like 「另外」 stands before it, `ended`: a sentence ended there."""
+    """A stretch of the message; `joined`: a word like 「另外」 stands before it, `ended`: a sentence ends before it."""
 
     text: str
     joined: bool
@@ -76,9 +79,9 @@ async def apart(text: str, read: Read) -> list[str]:
 
     `read` gives `door.read` of a text.
     """
-    if text.startswith("/") or len(text) > LONGEST:
-        return [text]
     parts = stretches(text)
+    if len(text) > LONGEST or any(part.text.startswith("/") for part in parts):  # to Rasa an intent
+        return [text]
     if not any(part.joined for part in parts) and sum(ASKS.search(part.text) is not None for part in parts) < 2:
         return [text]
     groups: list[list[str]] = [[]]
@@ -111,9 +114,12 @@ def _new(part: Part, about: str, before: Sequence[str]) -> bool:
         return False
     if part.joined:
         return True
-    if about in BETWEEN | FILED or before[-1] in BETWEEN | FILED:
+    pair = {about, before[-1]}
+    if not part.ended and len(part.text) < SHORTEST_APART:
+        return False  # 「要办新装，多久能通」
+    if pair & FILED or pair & WHY or pair & OWED and pair & OUTAGES:
         return False
-    return _field(about) is not _field(before[-1])
+    return part.ended and pair <= BILLS or _field(about) is not _field(before[-1])
 
 
 def _field(about: str) -> frozenset[str]:

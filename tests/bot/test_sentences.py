@@ -15,11 +15,7 @@ from bot.safety import TICKET_LINE, words
 ROOT = Path(__file__).parents[2]
 LONGEST = 80
 # a value takes about as much room as its name in braces, a list of lines stands in lines of its own
-RESPONSES = {
-    name: variant["text"]
-    for name, variants in Responses().now().items()
-    for variant in variants
-}
+RESPONSES = {name: variant["text"] for name, variants in Responses().now().items() for variant in variants}
 
 
 def test_the_files_hold_the_sentences() -> None:

@@ -151,12 +151,12 @@ def test_two_models_that_disagree(database_url: Url) -> None:
 
 def test_new_words_of_several_conversations(database_url: Url) -> None:
     async def scene(stage: Stage) -> None:
-        for number, text in enumerate(("绿证怎么查电费", "我要买绿证费用多少", "绿证的电费"), 1):
+        for number, text in enumerate(("碳票怎么查电费", "我要买碳票费用多少", "碳票的电费"), 1):
             await collecting(stage).once()
             assert len(await items(stage)) == 0
             await read(stage, f"a{number}", text, "query_bill")
         assert await collecting(stage).once() == 3
-        assert all("绿证" in row.reasons[0]["words"] for row in await items(stage))
+        assert all("碳票" in row.reasons[0]["words"] for row in await items(stage))
 
     run(database_url(), scene)
 
