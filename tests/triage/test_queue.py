@@ -45,6 +45,20 @@ def test_filing_the_same_message_again_gives_the_same_ticket(database_url: Url) 
     run(database_url(), scene)
 
 
+def test_a_second_matter_of_a_message_joins_its_ticket(database_url: Url) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.conversations.receive(Inbound("web", "a", "1", "抄表抄错了，另外师傅态度差", NOW))
+        first = await stage.queue.file(1, 1, "抄表抄错了", None)
+        second = await stage.queue.file(1, 1, "师傅态度差", None)
+        again = await stage.queue.file(1, 1, "师傅态度差", None)
+        assert first.number == second.number == again.number
+        assert [one.repeated for one in (first, second, again)] == [False, True, False]
+        (item,) = (await stage.board.page(Filter()))[0]
+        assert item["text"] == "抄表抄错了\n师傅态度差"
+
+    run(database_url(), scene)
+
+
 def test_an_action_that_comes_after_its_turn_was_given_up_makes_no_second_ticket(database_url: Url) -> None:
     async def scene(stage: Stage) -> None:
         late = await stage.conversations.receive(Inbound("web", "a", "1", "坏", NOW))

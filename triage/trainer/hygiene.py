@@ -79,7 +79,7 @@ def unanswered(dialogue: Path) -> list[Finding]:
 
 
 def unsaid(dialogue: Path, actions: Path) -> list[Finding]:
-    """Responses that no rule, form or action says, and responses that are said but do not exist."""
+    """Responses that no rule, form, action or door says, and responses that are said but do not exist."""
     folders = tuple(dialogue / folder.name for folder in FOLDERS)
     responses = Responses(folders).now()
     ruled = {step["action"]: place for place, step in _steps(dialogue) if str(step.get("action")).startswith("utter_")}
@@ -89,7 +89,7 @@ def unsaid(dialogue: Path, actions: Path) -> list[Finding]:
         for form in (_yaml(file).get("forms") or {}).values()
         for slot in form.get("required_slots") or ()
     }
-    said = _said(actions)
+    said = _said(actions, dialogue)
     found = []
     for name in responses:
         if name not in ruled and name not in slots and not said.fullmatch(name):
@@ -101,13 +101,13 @@ def unsaid(dialogue: Path, actions: Path) -> list[Finding]:
     return found
 
 
-def _said(actions: Path) -> re.Pattern[str]:
-    """What actions may say: names they hold, whole or in pieces; a piece `say_` alone goes on with a known intent.
+def _said(*folders: Path) -> re.Pattern[str]:
+    """What the programs in `folders` may say: names they hold, whole or in pieces; `say_` goes on with a known intent.
 
     A piece `utter_` counts for nothing: what a rule says stands in the rule.
     """
     words: set[str] = set()
-    for file in sorted(actions.glob("*.py")):
+    for file in (file for folder in folders for file in sorted(folder.glob("*.py"))):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 if re.fullmatch(r"say_\w*|utter_\w+", node.value):

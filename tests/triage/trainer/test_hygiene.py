@@ -42,6 +42,7 @@ def copy(tmp_path: Path) -> Copy:
     shutil.copytree(nlu_data.HERE, tmp_path / "nlu_data", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     for folder in ("domain", "rules", "sentences"):
         shutil.copytree(DIALOGUE / folder, tmp_path / "dialogue" / folder)
+    shutil.copy(DIALOGUE / "door.py", tmp_path / "dialogue")
     shutil.copytree(ACTIONS, tmp_path / "actions", ignore=shutil.ignore_patterns("__pycache__"))
     return Copy(tmp_path)
 
@@ -102,8 +103,8 @@ ROW = '{{"text": "{}", "category": "{}", "priority": "P3", "voice": "chat", "sou
             lambda copy: copy.swap("dialogue/rules/smalltalk.yml", "utter_greet", "utter_hello"),
         ),
         (
-            "unsaid", False, "smalltalk.yml",
-            lambda copy: copy.swap("dialogue/rules/smalltalk.yml", "utter_greet", "utter_goodbye"),
+            "unsaid", False, "utter_app_login_problem",
+            lambda copy: copy.swap("dialogue/rules/service.yml", "utter_app_login_problem", "utter_goodbye"),
         ),
         ("unsaid", False, "say_old", _append("dialogue/sentences/outage.yml", "  say_old:\n    - text: 旧话。\n")),
         (
