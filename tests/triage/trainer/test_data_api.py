@@ -28,6 +28,7 @@ def folders(root: Path) -> dict[str, Path]:
         shutil.copytree(nlu_data.HERE / name, root / "nlu" / name)
     for name in ("domain", "rules", "sentences"):
         shutil.copytree(HERE / name, root / "dialogue" / name)
+    shutil.copy(HERE / "door.py", root / "dialogue")
     return {"nlu": root / "nlu", "dialogue": root / "dialogue"}
 
 
