@@ -2,7 +2,7 @@
 // what comes is given once, by seq. A WebSocket where the network lets it through, otherwise long polling.
 import * as store from "./store.js";
 
-const SOCKET_WITHIN = 6000, ACK_WITHIN = 10000, POLL_FOR = 300000, WAIT = 25, IDENTITY_FOR = 3600000, FIRST_PAUSE = 250, LONGEST_PAUSE = 8000, TOO_FAST = 5000;
+const SOCKET_WITHIN = 6000, ACK_WITHIN = 10000, POLL_FOR = 300000, WAIT = 25, BLOCKED = 2, BLOCKED_NOW = 4, IDENTITY_FOR = 3600000, FIRST_PAUSE = 250, LONGEST_PAUSE = 8000, TOO_FAST = 5000;
 const NO_IDENTITY = 4401;
 const pause = (time) => new Promise((done) => setTimeout(done, time));
 
@@ -20,6 +20,7 @@ export class Line extends EventTarget {
     this._socket = null;
     this._flying = null;
     this._blocked = 0;
+    this._let = false;
     this._pollUntil = 0;
     this._pause = FIRST_PAUSE;
     this._state = "?";
@@ -96,7 +97,7 @@ export class Line extends EventTarget {
       const socket = new WebSocket(this._url(`${location.origin.replace(/^http/, "ws")}/chat/ws`, { after: this.last }));
       const slow = setTimeout(() => socket.close(), SOCKET_WITHIN);
       let opened = false;
-      socket.onopen = () => { opened = true; clearTimeout(slow); this._blocked = 0; this._socket = socket; this._ready(); };
+      socket.onopen = () => { opened = this._let = true; clearTimeout(slow); this._blocked = 0; this._socket = socket; this._ready(); };
       socket.onmessage = (event) => { if (!this._take(JSON.parse(event.data))) socket.close(); };
       socket.onclose = ({ code }) => {
         clearTimeout(slow);
@@ -107,10 +108,11 @@ export class Line extends EventTarget {
     });
   }
 
-  /** A socket never opened: if the service answers otherwise, something on the way blocks sockets. */
+  /** A socket did not open: if the service answers otherwise, something on the way blocks sockets.
+   *  Where one was let through before, the network more likely broke while this one opened. */
   async _suspect() {
     await this._fetch(0);
-    if (++this._blocked < 2) return;
+    if (++this._blocked < (this._let ? BLOCKED_NOW : BLOCKED)) return;
     this._blocked = 0;
     this._pollUntil = Date.now() + POLL_FOR;
     this._pause = 50;

@@ -57,6 +57,5 @@ def test_nothing_is_lost_doubled_or_out_of_order(browser: Browser, stage: Stage,
     assert [text for text in stored if text.startswith("客户")] == [f"客户{n}" for n in range(EACH)]
     assert [text for text in stored if text.startswith("坐席")] == [f"坐席{n}" for n in range(EACH)]
     assert [seq for seq, _, _ in stage.transcript()] == list(range(1, 2 * EACH + 2))
-    # two cuts while a socket opens look like a blocked one: the page then polls for a while, and loses nothing either
-    assert (stage.doors.opened > 0) is sockets
+    assert (stage.doors.opened > CUTS // 4) is sockets
     assert page.evaluate("Object.keys(localStorage).filter((name) => name.startsWith('dq.unsent')).length") == 0
