@@ -48,7 +48,7 @@ class ActionRule(Action):
             return []
         about = intent(tracker)
         dispatcher.utter_message(response=NARROW.get(about, f"say_{about}"), **facts())
-        return [SlotSet("spoken_of", intent(tracker))] if intent(tracker) in SERVED else []
+        return [SlotSet("spoken_of", about)] if about in SERVED else []
 
 
 class ActionHowLong(Action):
