@@ -180,7 +180,8 @@ class Message:
     """A stored message; `seq` counts from 1 without gaps within its conversation. `at` is aware UTC.
 
     `undelivered` says why it could not reach the customer, None when it did or still may; `doubt` why a sent one may
-    not be there, or be there twice. `original` is what the customer first wrote, if they edited it.
+    not be there, or be there twice. `original` is what the customer first wrote, if they edited it. `inbound_id` is
+    the id under which the channel gave a customer's message.
     """
 
     seq: int
@@ -194,3 +195,4 @@ class Message:
     attachments: tuple[Attachment, ...] = ()
     original: str | None = None
     doubt: str | None = None
+    inbound_id: str | None = None

@@ -183,6 +183,7 @@ def message(row: MessageRow) -> Message:
         tuple(Attachment(**a) for a in row.attachments),
         row.original,
         row.delivery_error if row.delivery == Delivery.SENT else None,
+        row.inbound_id,
     )
 
 

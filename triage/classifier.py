@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from models.encoder import Encoder
 from triage import features
 from triage.words import tokenizer
+
+log = logging.getLogger(__name__)
 
 CANDIDATES = 4
 LONG = 200
@@ -73,8 +76,11 @@ class OnnxClassifier:
             self._urgent: float | None = self.card["urgent_from"]
             self._blank: str | None = self.card["blank"]
             wanted: str | None = self.card["encoder"]
+            columns: int = self.card["columns"]
         except KeyError as error:
             raise ValueError(f"{folder / 'card.json'} names no {error}: train the model anew") from error
+        if columns != features.BUCKETS:
+            raise ValueError(f"{folder} has {columns} columns, not {features.BUCKETS}: train the model anew")
         self._encoder = load_encoder(folder / "encoder" if (folder / "encoder").is_dir() else None) if wanted else None
         if self._encoder is not None and self._encoder.name != wanted:
             raise ValueError(f"{folder} was trained with the encoder {wanted}, not {self._encoder.name}")
@@ -109,6 +115,12 @@ class OnnxClassifier:
             kept = vectors if len(read) > LONG else features.dense([left], self._encoder)
             falls.append((word, _log_odds(scores, best) - _log_odds(self._run(left, kept)[2], best)))
         return sorted(((word, fall) for word, fall in falls if fall > 0), key=lambda row: -row[1])[:count]
+
+    def unread(self) -> Prediction:
+        """What is said of a text that could not be read: nobody's matter for certain, an ordinary priority."""
+        name = self._blank if self._blank is not None else self._categories[0]
+        every = {each: float(each == name) for each in self._categories}
+        return Prediction(name, 0.0, every, "P3", False, model=self.version)
 
     def _run(self, read: str, vectors: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Probabilities of categories and of priorities, the categories' scores, and each n-gram's share in these."""
@@ -148,7 +160,10 @@ class OnnxClassifier:
 
 
 class LiveClassifier:
-    """The service's classifier: another version can take over between two messages."""
+    """The service's classifier: another version can take over between two messages.
+
+    A model that fails keeps no customer from a ticket: the text is `OnnxClassifier.unread`, for an agent to sort.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Load the first; raises as `OnnxClassifier` does."""
@@ -162,11 +177,20 @@ class LiveClassifier:
 
     def classify(self, texts: Sequence[str]) -> list[Prediction]:
         """One prediction for each text, in order, all by one version."""
-        return self._now.classify(texts)
+        model = self._now
+        try:
+            return model.classify(texts)
+        except Exception:
+            log.exception("the triage model %s failed: train it anew, or go back to another", model.version)
+            return [model.unread() for _ in texts]
 
     def explain(self, text: str, count: int = 3) -> list[tuple[str, float]]:
-        """The words that decided, by the version in use."""
-        return self._now.explain(text, count)
+        """The words that decided, by the version in use; none where it fails."""
+        try:
+            return self._now.explain(text, count)
+        except Exception:
+            log.exception("the triage model %s cannot explain itself", self._now.version)
+            return []
 
     async def using(self) -> str:
         """The name of the folder in use."""

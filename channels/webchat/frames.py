@@ -76,7 +76,11 @@ def checked_id(id: object) -> str:
 
 
 def of(message: Message, files: Files) -> dict[str, Any]:
-    """The frame of a stored message; `attachments` only where there are some."""
+    """The frame of a stored message.
+
+    `attachments` only where there are some, `id` only where the customer's page gave one: a page that came back
+    knows by it which of its unsent messages arrived.
+    """
     frame = {
         "type": "message",
         "seq": message.seq,
@@ -86,6 +90,8 @@ def of(message: Message, files: Files) -> dict[str, Any]:
         "card": dict(message.card) if message.card is not None else None,
         "at": message.at.isoformat(),
     }
+    if message.inbound_id is not None:
+        frame["id"] = message.inbound_id
     if message.attachments:
         frame["attachments"] = [files.shown(attachment) for attachment in message.attachments]
     return frame

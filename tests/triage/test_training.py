@@ -5,10 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 from models.encoder import Encoder, EncoderError
-from triage import training
+from triage import features, training
 from triage.classifier import LiveClassifier, OnnxClassifier
 from triage.examples import Example, ExamplesError, clean
 from triage.measures import coverage, ece, measure, sure_from, urgent_from
@@ -66,6 +68,31 @@ def test_another_version_takes_over_in_place_and_a_broken_one_does_not(folder: P
     with pytest.raises(Exception, match=r"torn|broken|[Pp]rotobuf|INVALID"):
         asyncio.run(live.load(broken))
     assert asyncio.run(live.using()) == live.version == "other"
+
+
+def test_a_model_that_fails_leaves_the_sorting_to_an_agent(folder: Path, tmp_path: Path) -> None:
+    torn = tmp_path / "torn"
+    shutil.copytree(folder, torn)
+    whole = onnx.load(torn / "model.onnx")
+    for matrix in whole.graph.initializer:
+        if features.BUCKETS in matrix.dims:
+            matrix.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(matrix)[:4], matrix.name))
+    onnx.save(whole, torn / "model.onnx")
+    live = LiveClassifier(torn)
+    found = live.classify(["电线掉下来冒火花", "停电了"])
+    assert {(one.category, one.confidence, one.sure, one.priority) for one in found} == {("other", 0.0, False, "P3")}
+    assert live.explain("电线掉下来冒火花") == []
+    asyncio.run(live.load(folder))
+    assert live.classify(["停电了"])[0].category == "outage"
+
+
+def test_a_model_of_other_columns_is_refused_when_loaded(folder: Path, tmp_path: Path) -> None:
+    older = tmp_path / "older"
+    shutil.copytree(folder, older)
+    card = json.loads((older / "card.json").read_text())
+    (older / "card.json").write_text(json.dumps({**card, "columns": 2**18}))
+    with pytest.raises(ValueError, match="262144 columns"):
+        OnnxClassifier(older)
 
 
 def test_an_empty_text_is_nobodys_matter(model: OnnxClassifier) -> None:

@@ -38,8 +38,9 @@ function refuse({ id, refused }) {
   if (atEnd) toEnd();
 }
 
-function settle(seq) {
-  for (const [id, made] of pending) if (made.dataset.seq === String(seq)) { pending.delete(id); made.remove(); }
+function settle(id) {
+  pending.get(id)?.remove();
+  pending.delete(id);
 }
 
 /** What is still on its way stays at the end. */
@@ -48,7 +49,7 @@ function place(made) { $("pending").before(made); }
 function show(message) {
   const follow = atEnd || message.from === "customer";
   if (message.from === "customer") {
-    settle(message.seq);
+    settle(message.id);
     // an offer is over once something was said after it
     for (const offer of log.querySelectorAll(".row .choices")) offer.remove();
   }
@@ -121,12 +122,9 @@ line.addEventListener("pending", ({ detail }) => { pendingRow(detail); toEnd(); 
 line.addEventListener("refused", ({ detail }) => refuse(detail));
 line.addEventListener("message", ({ detail }) => show(detail));
 line.addEventListener("owner", ({ detail }) => owned(detail));
-line.addEventListener("ack", ({ detail: { id, seq } }) => {
-  const made = pending.get(id);
-  if (!made) return;
-  made.dataset.seq = seq;
-  if (seq <= line.last) return settle(seq);
-  made.querySelector(".receipt").textContent = "已送达";
+line.addEventListener("ack", ({ detail: { id } }) => {
+  const receipt = pending.get(id)?.querySelector(".receipt");
+  if (receipt) receipt.textContent = "已送达";
 });
 line.addEventListener("typing", ({ detail }) => {
   $("typing").hidden = false;

@@ -144,6 +144,7 @@ export class Line extends EventTarget {
       if (frame.seq > this.last + 1) return false;
       if (frame.seq <= this.last) return true;
       this.last = frame.seq;
+      if (this.unsent.has(frame.id)) this._acked(frame);
     } else if (frame.type === "owner") this._state = frame.position === null ? frame.owner : `${frame.owner}:${frame.position}`;
     else if (frame.type === "ack") this._acked(frame);
     else if (frame.type === "error") this._refused(frame);
@@ -158,7 +159,7 @@ export class Line extends EventTarget {
       store.remove(item.name);
       if (item.frame.type === "file") store.dropFile(id);
     }
-    this._landed();
+    if (this._flying === id) this._landed();
   }
 
   _refused(frame) {

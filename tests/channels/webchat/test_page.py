@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from bot.message import Button, Outbound
 from tests.bot.test_files import photo
@@ -202,6 +202,25 @@ def test_what_is_written_offline_survives_a_reload_in_order(page: Page, stage: S
     texts = [text for _, speaker, text in stage.transcript() if speaker == "customer"]
     assert texts == ["你好", "甲", "乙", "丙", "[图片]"]
     expect(page.locator(".receipt")).to_have_count(0)
+
+
+def test_what_arrived_without_a_receipt_is_neither_shown_twice_nor_kept(page: Page, stage: Stage) -> None:
+    def only_listen(route: WebSocketRoute) -> None:
+        route.connect_to_server()
+        route.on_message(lambda said: None)
+
+    say(page, "你好", "你好")
+    page.evaluate("""async () => {
+      const asked = new URLSearchParams({ token: localStorage.getItem("dq.token"), after: 0 });
+      const { id, text } = (await (await fetch(`/chat/messages?${asked}`)).json()).messages[0];
+      const kept = { id, frame: { type: "message", text }, title: text };
+      localStorage.setItem("dq.unsent.1", JSON.stringify(kept));
+    }""")
+    page.route_web_socket(re.compile("/chat/ws"), only_listen)
+    page.reload()
+    expect(page.locator(".row.bot")).to_be_visible(timeout=15_000)
+    assert page.locator(".row.customer").count() == 1
+    assert page.evaluate("Object.keys(localStorage).filter((name) => name.startsWith('dq.unsent'))") == []
 
 
 def test_typing_ends_by_itself(page: Page, stage: Stage) -> None:

@@ -77,6 +77,12 @@ def test_a_strange_seq_is_no_error_of_ours(person: Person, after: str) -> None:
     assert answer.status_code in (200, 422)
 
 
+def test_a_customers_message_comes_back_under_the_id_it_was_given(person: Person) -> None:
+    person.say("你好", id="mine")
+    person.look(1, wait=5)
+    assert [frame.get("id") for frame in person.look() if frame["type"] == "message"] == ["mine", None]
+
+
 @pytest.mark.parametrize(
     ("frame", "code"),
     [
