@@ -76,11 +76,11 @@ class OnnxClassifier:
             self._urgent: float | None = self.card["urgent_from"]
             self._blank: str | None = self.card["blank"]
             wanted: str | None = self.card["encoder"]
-            columns: int = self.card["columns"]
+            read: str = self.card["features"]
         except KeyError as error:
             raise ValueError(f"{folder / 'card.json'} names no {error}: train the model anew") from error
-        if columns != features.BUCKETS:
-            raise ValueError(f"{folder} has {columns} columns, not {features.BUCKETS}: train the model anew")
+        if read != features.KIND:
+            raise ValueError(f"{folder} reads {read}, not {features.KIND}: train the model anew")
         self._encoder = load_encoder(folder / "encoder" if (folder / "encoder").is_dir() else None) if wanted else None
         if self._encoder is not None and self._encoder.name != wanted:
             raise ValueError(f"{folder} was trained with the encoder {wanted}, not {self._encoder.name}")

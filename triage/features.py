@@ -21,8 +21,9 @@ BUCKETS = 2**19  # _SHIFT keeps as many bits
 LONGEST_GRAM = 3
 LONGEST_TEXT = 4000
 LEAD = 60
-FLAGS = 2
-GROUPS = (1.0, 0.5, 0.5, 0.25)  # weights of the groups of `counts`, each brought to length 1
+FLAGS = 3
+GROUPS = (1.0, 0.25, 0.5, 0.125)  # weights of the groups of `counts`, each brought to length 1
+KIND = f"characters 1 to {LONGEST_GRAM}, words 1 to 2, {BUCKETS} columns, {GROUPS}"  # a model reads these alone
 
 _PRIME, _SPREAD, _SHIFT = np.uint64(1_000_003), np.uint64(0x9E3779B97F4A7C15), np.uint64(64 - 19)
 _SENTENCE_END = re.compile("[。！？!?；]")
@@ -93,9 +94,9 @@ def _words(text: str) -> Iterator[str]:
 
 
 def flags(text: str) -> NDArray[np.float32]:
-    """Danger now by the safety rules, danger only mentioned: shape (FLAGS,)."""
+    """Danger now by the safety rules, danger only mentioned, how likely it is now: shape (FLAGS,)."""
     now = safety.danger(text) is not None
-    return np.array([now, not now and safety.mentioned(text) is not None], dtype=np.float32)
+    return np.array([now, not now and safety.mentioned(text) is not None, safety.likelihood(text)], dtype=np.float32)
 
 
 def dense(texts: Sequence[str], encoder: Encoder | None) -> NDArray[np.float32]:

@@ -52,7 +52,7 @@ def assess(prediction: Prediction, text: str, facts: Facts, taxonomy: Taxonomy, 
     opinion = prediction.priority
     if category in taxonomy.calm:
         opinion = "P4"
-    elif opinion == "P1" and hazard is None and safety.mentioned(text) is not None:
+    elif opinion == "P1" and hazard is None and safety.denied(text):
         opinion = "P3"
     total = points.base[opinion]
     reasons.append(f"模型判断{taxonomy.priorities[opinion].name} +{total}")

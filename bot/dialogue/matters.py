@@ -1,7 +1,7 @@
 """Several matters 几件事 in one message: 「上个月电费多少，还有明天停电吗」 is two questions, and each gets its answer.
 
 A message is cut only where each part, read by itself, is surely a matter of its own; most commas and 「还有」 begin no
-other one, and a question read whole is read better.
+other one, and a question read whole is read better. Where no mark stands, `seams` guesses where one might.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from bot.dialogue.seams import seams
 
 Read = Callable[[str], Awaitable[Mapping[str, Any]]]
 
@@ -28,7 +30,7 @@ SERVICES = frozenset(
     "apply_new_service apply_capacity_change transfer_account apply_pv apply_ev_charger find_charging_station "
     "find_service_hall app_login_problem".split()
 )
-TICKETS = frozenset(("query_ticket",))
+TICKETS = frozenset(("query_ticket", "urge_ticket"))
 ANSWERED = BILLS | OUTAGES | SERVICES | TICKETS
 # what is filed for a person; one message files once
 FILED = frozenset(
@@ -37,7 +39,13 @@ FILED = frozenset(
 )
 # 「电费交了？怎么还没电？」 and 「怎么这么贵？到第三档了？」 are one matter
 OWED = frozenset("query_arrears pay_bill query_balance".split())
+PAID = OWED | frozenset("payment_not_credited buy_power_card request_reconnect".split())
 WHY = frozenset("explain_high_bill ask_energy_saving ask_usage_analysis".split())
+# of what is filed: what it is about
+FILED_FIELDS = {
+    **dict.fromkeys(("report_outage", "report_frequent_outage", "report_voltage_problem"), OUTAGES),
+    **dict.fromkeys(("report_meter_problem", "payment_not_credited", "request_refund"), BILLS),
+}
 
 ASKS = re.compile(
     "[?？吗嘛呢么咩]|不$|怎么|咋|如何|为什么|为啥|多少|[多好][久长]|[好几]多|什么|啥|哪|[几何]|谁|还是|查|想|要|帮|能|可以"
@@ -79,9 +87,16 @@ async def apart(text: str, read: Read) -> list[str]:
 
     `read` gives `door.read` of a text.
     """
-    parts = stretches(text)
-    if len(text) > LONGEST or any(part.text.startswith("/") for part in parts):  # to Rasa an intent
+    if len(text) > LONGEST or any(part.text.startswith("/") for part in stretches(text)):  # to Rasa an intent
         return [text]
+    marked = await _by_marks(text, read)
+    found = [matter for one in marked for matter in await _by_seams(one, read)]
+    return found if len(found) <= MOST else marked
+
+
+async def _by_marks(text: str, read: Read) -> list[str]:
+    """Cut where a mark or a joining word stands."""
+    parts = stretches(text)
     if not any(part.joined for part in parts) and sum(ASKS.search(part.text) is not None for part in parts) < 2:
         return [text]
     groups: list[list[str]] = [[]]
@@ -96,6 +111,17 @@ async def apart(text: str, read: Read) -> list[str]:
     if len(groups) > MOST or sum(about in FILED for about in before) > 1:
         return [text]
     return ["，".join(group) for group in groups] if len(groups) > 1 else [text]
+
+
+async def _by_seams(text: str, read: Read) -> list[str]:
+    """Cut where no mark stands, if what is before and what is behind are each surely a matter."""
+    for at in seams(text):
+        before, behind = Part(text[:at], False, False), Part(text[at:], False, True)
+        one = await _matter(before, read)
+        other = await _matter(behind, read) if one is not None else None
+        if one is not None and other is not None and _unlike(one, other):
+            return [before.text, *await _by_seams(behind.text, read)]
+    return [text]
 
 
 async def _matter(part: Part, read: Read) -> str | None:
@@ -122,5 +148,16 @@ def _new(part: Part, about: str, before: Sequence[str]) -> bool:
     return part.ended and pair <= BILLS or _field(about) is not _field(before[-1])
 
 
-def _field(about: str) -> frozenset[str]:
-    return next(field for field in (BILLS, OUTAGES, SERVICES, TICKETS) if about in field)
+def _unlike(one: str, other: str) -> bool:
+    """Whether two matters told in one breath are surely two."""
+    pair = {one, other}
+    fields = [FILED_FIELDS.get(about) or _field(about) for about in (one, other)]
+    if one == other or None in fields or pair <= FILED or pair & FILED and pair & TICKETS:
+        return False
+    if pair & WHY and (pair <= BILLS or "ask_outage_reason" in pair) or pair & PAID and OUTAGES in fields:
+        return False
+    return pair <= BILLS or fields[0] is not fields[1]
+
+
+def _field(about: str) -> frozenset[str] | None:
+    return next((field for field in (BILLS, OUTAGES, SERVICES, TICKETS) if about in field), None)

@@ -23,6 +23,13 @@ READINGS = {
     "你们会下棋吗": ("out_of_scope", 0.9),
     "我要过户": ("transfer_account", 0.9),
     "去哪里办": ("find_service_hall", 0.9),
+    "我想查上个月电费多少啊": ("query_bill", 0.9),
+    "明天我们小区停不停电": ("query_planned_outage", 0.9),
+    "我们小区现在停电了啊": ("report_outage", 0.9),
+    "你们多久能来电": ("query_restore_time", 0.9),
+    "电费怎么这么贵啊": ("explain_high_bill", 0.9),
+    "我上个月用了多少度": ("query_usage", 0.9),
+    "我的电费交了没有啊": ("query_arrears", 0.9),
     "上月电费": ("query_bill", 0.9),
 }
 
@@ -40,6 +47,8 @@ async def read(text: str) -> Mapping[str, Any]:
         ("您好，上个月电费多少？明天停电吗", ["您好，上个月电费多少", "明天停电吗"]),
         ("上个月电费多少。第二件事，明天停电吗", ["上个月电费多少", "明天停电吗"]),
         ("我家没电了，另外上个月电费多少", ["我家没电了", "上个月电费多少"]),
+        ("我想查上个月电费多少啊明天我们小区停不停电", ["我想查上个月电费多少啊", "明天我们小区停不停电"]),
+        ("我们小区现在停电了啊我上个月用了多少度", ["我们小区现在停电了啊", "我上个月用了多少度"]),
     ],
 )
 def test_matters_of_their_own_are_apart(text: str, matters: list[str]) -> None:
@@ -57,6 +66,9 @@ def test_matters_of_their_own_are_apart(text: str, matters: list[str]) -> None:
         "我家没电了，另外表也坏了",  # a message files once
         "上个月电费多少，还有上月电费",
         "还有多少余额",
+        "我们小区现在停电了啊你们多久能来电",
+        "电费怎么这么贵啊我上个月用了多少度",  # what was used is why
+        "我的电费交了没有啊明天我们小区停不停电",  # perhaps cut for arrears
         "/query_bill",
         "上个月电费多少，还有/report_outage",
         "上个月电费多少，还有明天停电吗" + "啊" * LONGEST,

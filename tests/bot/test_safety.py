@@ -88,9 +88,13 @@ def test_danger_that_no_word_names_is_seen() -> None:
     assert check(text) is not None
 
 
-def test_dangers_in_new_voices_are_seen_and_ordinary_messages_left_alone() -> None:
-    """The frozen set whose writer knew neither words nor training rows; November 2026: 76 of 80, 13 of 1,200."""
-    rows = [json.loads(line) for line in (HERE / "frozen" / "danger_second.jsonl").read_text("utf-8").splitlines()]
+@pytest.mark.parametrize(("name", "least", "most"), [("danger_second", 77, 14), ("danger_third", 118, 8)])
+def test_dangers_in_new_voices_are_seen_and_ordinary_messages_left_alone(name: str, least: int, most: int) -> None:
+    """Frozen sets whose writers knew neither words nor training rows.
+
+    November 2026: 79 of 80 seen with 11 of 1,200 false, 120 of 120 with 4 of 600.
+    """
+    rows = [json.loads(line) for line in (HERE / "frozen" / f"{name}.jsonl").read_text("utf-8").splitlines()]
     seen = sum(danger(row["text"]) is not None for row in rows if row["danger"])
     false = sum(danger(row["text"]) is not None for row in rows if not row["danger"])
-    assert seen >= 74 and false <= 18, f"{seen} seen, {false} false alarms"
+    assert seen >= least and false <= most, f"{seen} seen, {false} false alarms"

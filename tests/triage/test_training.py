@@ -86,12 +86,12 @@ def test_a_model_that_fails_leaves_the_sorting_to_an_agent(folder: Path, tmp_pat
     assert live.classify(["停电了"])[0].category == "outage"
 
 
-def test_a_model_of_other_columns_is_refused_when_loaded(folder: Path, tmp_path: Path) -> None:
+def test_a_model_of_other_features_is_refused_when_loaded(folder: Path, tmp_path: Path) -> None:
     older = tmp_path / "older"
     shutil.copytree(folder, older)
     card = json.loads((older / "card.json").read_text())
-    (older / "card.json").write_text(json.dumps({**card, "columns": 2**18}))
-    with pytest.raises(ValueError, match="262144 columns"):
+    (older / "card.json").write_text(json.dumps({**card, "features": "words"}))
+    with pytest.raises(ValueError, match="reads words, not characters"):
         OnnxClassifier(older)
 
 
