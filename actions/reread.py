@@ -16,6 +16,7 @@ from actions.complaint import ASKS, JUST_FILED
 from actions.follow import (
     APPLIED,
     BARE,
+    BRING,
     ENDS,
     FILED,
     HOW_LONG,
@@ -40,13 +41,14 @@ UNSURE, SHORTEST = 0.5, 8
 TICKETS = frozenset(("urge_ticket", "query_ticket"))
 VAGUE = frozenset("out_of_scope nlu_fallback affirm deny inform".split())
 OUTAGES = frozenset("query_restore_time query_planned_outage ask_outage_reason report_outage".split())
+HURT = OUTAGES | {"report_frequent_outage", "report_voltage_problem", "request_reconnect"}
 BY_MONTH = frozenset("query_bill explain_high_bill query_usage request_invoice".split())
 ENDED_BY_WORD = frozenset("subscribe_outage_notice set_usage_alert ask_autopay".split())
 KEEP_SUBJECT = frozenset("utter_greet utter_bot_challenge utter_pay_bill utter_ask_payment_methods".split())
 OWED = frozenset("query_bill query_arrears query_balance ask_late_fee pay_bill".split())
 STATIONS = "find_charging_station"
 HOURS = re.compile(
-    "几点|(几|多少)个?(小时|钟头)|[几多]久|好久|(什么|啥子?)时(间|候)|几时|多长时间|从.{1,5}到|(上|下)午还是|白天|晚上"
+    "几点|(几|多少)个?(小时|钟头)|[几多]久|好久|(什么|啥子?)时(间|候)|几时|多长时间|从.{1,5}到|(上|下)午还是|白天|晚上|周末"
 )
 HOUSE = re.compile(
     "上班|下班|开门|关门|营业|值班|放假|节假日|(周|星期|礼拜)[一二三四五六日天末]|中午|休息|几点[开关上下]"
@@ -69,6 +71,12 @@ FREE = re.compile("空|排队|几个桩|多少钱|价|贵|快充|慢充")
 OPEN = re.compile("关门|开门|营业|几点|24小时|通宵|晚上|半夜")
 HURRY = re.compile("加急|(快|早)[点些啲]|提前|插队")
 TELL = re.compile("(告诉|通知|提醒|知会|说|话)(我|俺|一?声|下)|(给|跟)我(说|讲)")
+LOST = re.compile(
+    "(冰[箱柜]|电视|空调|电脑|电器|家电|东西|菜|肉|鱼|虾|鸡|鸭|货|药|海鲜|奶).{0,6}"
+    "([坏烧死废馊臭化][了哒嘎完掉咗]|报销|没法(用|要|吃))"
+)
+APPLY = re.compile("那?[要该]?(怎么|咋个?|如何|点样?)(申请|登记|[办弄搞整])[呢啊呀嘛咧]*[?？]?")
+LIFE = re.compile("呼吸机|制氧|氧气机|吸氧|吸痰|透析|雾化")
 OTHER = re.compile("费|价|峰|谷|表|户号|钱|发票|充电|电话|投诉|人工")
 
 
@@ -170,6 +178,14 @@ def _meant(subject: str, text: str) -> str | None:
         return subject
     if subject in OWED and DUE.search(text):
         return "query_arrears"
+    if subject in OUTAGES and LIFE.search(text):
+        return "request_human"
+    if subject in APPLIED and (BRING.search(text) or APPLY.fullmatch(text)) and not OTHER.search(text):
+        return subject
+    if subject == "ask_damage_compensation" and APPLY.fullmatch(text):
+        return subject
+    if subject in HURT and LOST.search(text):
+        return "ask_damage_compensation"
     if subject in OUTAGES and TELL.search(text) and ENDS.search(text) is None:
         return "subscribe_outage_notice"
     if subject == STATIONS and FREE.search(text):

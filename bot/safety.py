@@ -27,6 +27,7 @@ UNLIKELY, LIKELY, ALARMING = 0.1, 0.35, 0.5
 # 「停电」 speaks against danger, but not where a life hangs on power
 UNLIKELY_BY_KIND = {"life_support": 0.03}
 UNNAMED = "line"
+FAMILIAR = 0.12  # share of a message's marks; below it no danger of those voices stood
 SHORT = 4
 TICKET_LINE = "我已为您发出特急工单，人工客服马上接手。请告诉我们：具体地址、有没有人受伤。"
 HANDOFF = "danger"
@@ -100,12 +101,15 @@ def danger(text: str) -> Hazard | None:
 
     A word of safety.yml that stands for something present is danger unless the weights are sure of the contrary. The
     weights alone are danger above `LIKELY`, or above `ALARMING` where every word is denied, past or imagined; never of
-    a `SHORT` message. Where no word even hints at a kind of hazard the advice is that of `UNNAMED`: keep away.
+    a `SHORT` message, nor where under `FAMILIAR` of its marks were ever seen. Where no word even hints at a kind of
+    hazard the advice is that of `UNNAMED`: keep away.
     """
     told, score, said = _told(text), likelihood(text), plain(text)
     if isinstance(told, Hazard):
         return told if score > UNLIKELY_BY_KIND.get(told.kind, UNLIKELY) else None
     if len(said) < SHORT or score <= (ALARMING if told is DENIED else LIKELY):
+        return None
+    if familiar(text) < FAMILIAR:
         return None
     hinted = mentioned(text) or next((h for h in words().hazards if h.hints.search(said)), None)
     return hinted or next(h for h in words().hazards if h.kind == UNNAMED)
@@ -117,6 +121,12 @@ def likelihood(text: str) -> float:
     known = [table[mark] for mark in marks(text) if mark in table]
     score = table[""] + sum(known) / math.sqrt(len(known)) if known else table[""]
     return 1 / (1 + math.exp(-score))
+
+
+def familiar(text: str) -> float:
+    """The share of a message's marks that have a weight, 0 to 1."""
+    every = marks(text)
+    return len(every & weights().keys()) / len(every)
 
 
 def marks(text: str) -> set[str]:

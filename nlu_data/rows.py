@@ -133,8 +133,9 @@ def check_complaint(row: Complaint) -> None:
         raise DataError(f"{where}：没有这个类别：{row.category!r}")
     if row.priority not in PRIORITIES:
         raise DataError(f"{where}：没有这个优先级：{row.priority!r}")
-    if not isinstance(row.text, str) or not row.text.strip():
+    if not isinstance(row.text, str):
         raise DataError(f"{where}：内容是空的")
+    check_text(row.text, where)
 
 
 def check_text(text: str, where: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from bot.dialogue.seams import seams
 
@@ -19,6 +19,7 @@ MOST = 3
 LONGEST = 120
 SHORTEST, SHORTEST_APART = 3, 5
 SURE, SURER = 0.6, 0.8
+DOUBT = 30  # a reading less sure by 0.01 weighs as a seam less likely by 0.3
 
 BILLS = frozenset(
     "query_bill query_balance query_arrears query_usage explain_high_bill ask_tariff_tier ask_tariff_tou "
@@ -69,6 +70,13 @@ class Part:
     ended: bool
 
 
+class Matter(NamedTuple):
+    """An intent, and how surely it was read."""
+
+    about: str
+    sure: float
+
+
 def stretches(text: str) -> list[Part]:
     """The message cut wherever a new matter could begin."""
     found = []
@@ -102,7 +110,8 @@ async def _by_marks(text: str, read: Read) -> list[str]:
     groups: list[list[str]] = [[]]
     before: list[str] = []
     for part in parts:
-        about = await _matter(part, read)
+        matter = await _matter(part, read)
+        about = matter.about if matter is not None else None
         if about is not None and before and _new(part, about, before):
             groups.append([])
         if about is not None and (not before or len(groups) > len(before)):
@@ -113,25 +122,29 @@ async def _by_marks(text: str, read: Read) -> list[str]:
     return ["，".join(group) for group in groups] if len(groups) > 1 else [text]
 
 
-async def _by_seams(text: str, read: Read) -> list[str]:
-    """Cut where no mark stands, if what is before and what is behind are each surely a matter."""
-    for at in seams(text):
-        before, behind = Part(text[:at], False, False), Part(text[at:], False, True)
-        one = await _matter(before, read)
-        other = await _matter(behind, read) if one is not None else None
-        if one is not None and other is not None and _unlike(one, other):
-            return [before.text, *await _by_seams(behind.text, read)]
-    return [text]
+async def _by_seams(text: str, read: Read, before: frozenset[str] = frozenset()) -> list[str]:
+    """Cut where no mark stands, if what is before and what is behind are each surely a matter; at the surest place."""
+    found = []
+    for likely, at in seams(text):
+        one = await _matter(Part(text[:at], False, False), read)
+        other = await _matter(Part(text[at:], False, True), read) if one is not None else None
+        if one is not None and other is not None and _unlike(one.about, other.about) and one.about not in before:
+            found.append((likely - DOUBT * (1 - min(one.sure, other.sure)), at, one.about))
+    if not found:
+        return [text]
+    _, at, about = max(found)
+    return [text[:at], *await _by_seams(text[at:], read, before | {about})]
 
 
-async def _matter(part: Part, read: Read) -> str | None:
-    """The intent of a stretch that is a matter by itself; what is only told, not asked, is one if it is to be filed."""
+async def _matter(part: Part, read: Read) -> Matter | None:
+    """A stretch that is a matter by itself; what is only told, not asked, is one if it is to be filed."""
     if len(part.text) < SHORTEST:
         return None
     found = await read(part.text)
-    about, sure = str(found["intent"]), found["confidence"] >= (SURE if part.joined else SURER)
+    matter = Matter(str(found["intent"]), found["confidence"])
     matters = ANSWERED | FILED if part.joined or ASKS.search(part.text) is not None else FILED
-    return about if sure and not found["fallback"] and about in matters else None
+    sure = matter.sure >= (SURE if part.joined else SURER)
+    return matter if sure and not found["fallback"] and matter.about in matters else None
 
 
 def _new(part: Part, about: str, before: Sequence[str]) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 WEIGHTS = Path(__file__).with_name("seam_weights.json")
 PAUSE = re.compile(r"[，,。；;！!？?、：:\s~…]+")
+CLOSING = frozenset("呀啊吗呢吧嘛哦啦么咧嘞哇")
 LIKELY = 0.3
 MOST = 4
 SHORTEST = 5
@@ -43,13 +44,16 @@ def likelihood(said: str, at: int) -> float:
     return 1 / (1 + math.exp(-table[""] - sum(table.get(mark, 0.0) for mark in marks(said, at))))
 
 
-def seams(text: str) -> list[int]:
-    """Places where a sentence may end without a mark, likeliest first, at most `MOST`; no side is under `SHORTEST`."""
+def seams(text: str) -> list[tuple[float, int]]:
+    """Where a sentence may end without a mark: how likely, and the place; likeliest first, at most `MOST`.
+
+    No side is shorter than `SHORTEST`, and none begins with a word that ends a sentence (呀, 吗).
+    """
     places = [place for place, sign in enumerate(text) if not PAUSE.match(sign)]
     said = "".join(text[place] for place in places)
     found = [
         (likelihood(said, at), places[at])
         for at in range(SHORTEST, len(said) - SHORTEST + 1)
-        if places[at] == places[at - 1] + 1
+        if places[at] == places[at - 1] + 1 and said[at] not in CLOSING
     ]
-    return [place for likely, place in sorted(found, reverse=True)[:MOST] if likely > LIKELY]
+    return [(likely, place) for likely, place in sorted(found, reverse=True)[:MOST] if likely > LIKELY]

@@ -59,6 +59,12 @@ def tracker(
         ("别再提醒了", "deny", "set_usage_alert", "set_usage_alert"),
         ("几号之前要交", "ask_autopay", "query_arrears", "query_arrears"),
         ("有变化告诉我", "set_usage_alert", "query_planned_outage", "subscribe_outage_notice"),
+        ("要什么材料", "ask_damage_compensation", "apply_ev_charger", "apply_ev_charger"),
+        ("那咋申请", "report_meter_problem", "ask_damage_compensation", "ask_damage_compensation"),
+        ("那周末呢", "inform", "query_planned_outage", "query_planned_outage"),
+        ("我家有呼吸机怎么办", "out_of_scope", "query_planned_outage", "request_human"),
+        ("冰箱里东西都坏了", "report_outage", "report_outage", "ask_damage_compensation"),
+        ("一冰柜的肉都臭了", "out_of_scope", "query_restore_time", "ask_damage_compensation"),
         ("有空位吗", "greet", "find_charging_station", "find_charging_station"),
     ],
 )
@@ -77,6 +83,10 @@ def test_a_short_message_goes_on_with_what_was_spoken_of(text: str, about: str, 
         ("要去年的", "query_bill", None),
         ("没用电怎么还扣钱", "report_meter_problem", "query_bill"),
         ("取消", "deny", "query_bill"),
+        ("冰箱里东西都坏了", "report_outage", "query_bill"),
+        ("空调也开不了", "report_outage", "report_outage"),
+        ("要什么材料", "ask_damage_compensation", "ask_damage_compensation"),
+        ("开发票要什么材料", "request_invoice", "transfer_account"),
     ],
 )
 def test_what_stands_by_itself_is_left_alone(text: str, about: str, spoken_of: str | None) -> None:

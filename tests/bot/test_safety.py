@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from bot.safety import check, danger, mentioned
+from bot.safety import LIKELY, check, danger, likelihood, mentioned
 from nlu_data import HERE
 
 
@@ -80,6 +80,11 @@ def test_negation_past_hypothesis_and_idiom_raise_no_alarm(text: str) -> None:
 @pytest.mark.parametrize("text", ["触电了", "电线掉地上", "着火了", "冒烟了", "漏电了", "爆炸了", "电杆倒了"])
 def test_the_barest_words_of_danger_always_alarm(text: str) -> None:
     assert check(text) is not None
+
+
+def test_sounds_that_nobody_ever_wrote_are_no_danger() -> None:
+    assert likelihood("呲嘚噗咯啵") > LIKELY  # 呲 and 噗 are sounds of sparks, too
+    assert check("呲嘚噗咯啵") is None
 
 
 def test_danger_that_no_word_names_is_seen() -> None:
