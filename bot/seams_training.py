@@ -37,7 +37,7 @@ def unmarked(text: str) -> tuple[str, set[int]]:
 
 def places(draw: random.Random) -> Iterator[tuple[set[str], bool]]:
     """The marks of every seam and of some other places."""
-    told = [(row.intent, *unmarked(row.text)) for row in nlu_data.utterances()]
+    told = [(row.intent, *unmarked(row.plain)) for row in nlu_data.utterances()]
     texts = [(said, seams) for _, said, seams in told]
     apart = [(said, seams) for intent, said, seams in told if intent not in ALONE and SHORTEST <= len(said) <= LONGEST]
     for _ in range(TIMES):

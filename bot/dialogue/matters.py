@@ -98,8 +98,7 @@ async def apart(text: str, read: Read) -> list[str]:
     if len(text) > LONGEST or any(part.text.startswith("/") for part in stretches(text)):  # to Rasa an intent
         return [text]
     marked = await _by_marks(text, read)
-    found = [matter for one in marked for matter in await _by_seams(one, read)]
-    return found if len(found) <= MOST else marked
+    return marked if len(marked) > 1 else await _by_seams(text, read)
 
 
 async def _by_marks(text: str, read: Read) -> list[str]:
@@ -122,18 +121,18 @@ async def _by_marks(text: str, read: Read) -> list[str]:
     return ["，".join(group) for group in groups] if len(groups) > 1 else [text]
 
 
-async def _by_seams(text: str, read: Read, before: frozenset[str] = frozenset()) -> list[str]:
-    """Cut where no mark stands, if what is before and what is behind are each surely a matter; at the surest place."""
+async def _by_seams(text: str, read: Read) -> list[str]:
+    """Cut in two where no mark stands, at the surest place whose sides are each surely a matter of its own."""
     found = []
     for likely, at in seams(text):
         one = await _matter(Part(text[:at], False, False), read)
         other = await _matter(Part(text[at:], False, True), read) if one is not None else None
-        if one is not None and other is not None and _unlike(one.about, other.about) and one.about not in before:
-            found.append((likely - DOUBT * (1 - min(one.sure, other.sure)), at, one.about))
+        if one is not None and other is not None and _unlike(one.about, other.about):
+            found.append((likely - DOUBT * (1 - min(one.sure, other.sure)), at))
     if not found:
         return [text]
-    _, at, about = max(found)
-    return [text[:at], *await _by_seams(text[at:], read, before | {about})]
+    _, at = max(found)
+    return [text[:at], text[at:]]
 
 
 async def _matter(part: Part, read: Read) -> Matter | None:
