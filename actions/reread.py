@@ -33,6 +33,7 @@ from actions.follow import (
 from actions.numbers import only_a_time
 from actions.payments import BY_POST
 from actions.speech import intent, said
+from bot import safety
 
 HALLS = "find_service_hall"
 # these say what they want, however short
@@ -76,7 +77,6 @@ LOST = re.compile(
     "([坏烧死废馊臭化][了哒嘎完掉咗]|报销|没法(用|要|吃))"
 )
 APPLY = re.compile("那?[要该]?(怎么|咋个?|如何|点样?)(申请|登记|[办弄搞整])[呢啊呀嘛咧]*[?？]?")
-LIFE = re.compile("呼吸机|制氧|氧气机|吸氧|吸痰|透析|雾化")
 OTHER = re.compile("费|价|峰|谷|表|户号|钱|发票|充电|电话|投诉|人工")
 
 
@@ -178,7 +178,7 @@ def _meant(subject: str, text: str) -> str | None:
         return subject
     if subject in OWED and DUE.search(text):
         return "query_arrears"
-    if subject in OUTAGES and LIFE.search(text):
+    if subject in OUTAGES and safety.life_support(text):
         return "request_human"
     if subject in APPLIED and (BRING.search(text) or APPLY.fullmatch(text)) and not OTHER.search(text):
         return subject

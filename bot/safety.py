@@ -53,6 +53,7 @@ class Words:
     """The rules of safety.yml, compiled."""
 
     hazards: tuple[Hazard, ...]
+    vital: re.Pattern[str]
     spellings: Mapping[str, re.Pattern[str]]
     blanks: tuple[re.Pattern[str], ...]
     past: re.Pattern[str]
@@ -77,6 +78,7 @@ def words() -> Words:
             Hazard(h["kind"], ready(*h["words"]), ready(h["hints"]), h["advice"], h["reminder"])
             for h in rules["hazards"]
         ),
+        ready("{vital}"),
         {right: re.compile(wrong) for right, wrong in rules["spellings"].items()},
         (ready(*blanks["idioms"]), ready(*blanks["others"]), ready(blanks["denied"])),
         *(ready(rules[name]) for name in ("past", "now", "over", "imagined", "wondered")),
@@ -96,37 +98,42 @@ def mentioned(text: str) -> Hazard | None:
     return next((h for h in words().hazards if h.words.search(said)), None)
 
 
-def danger(text: str) -> Hazard | None:
+def life_support(text: str) -> bool:
+    """Whether a device is named on which a life hangs 生命支持设备, with power or without."""
+    return words().vital.search(plain(text)) is not None
+
+
+def danger(text: str, table: Mapping[str, float] | None = None) -> Hazard | None:
     """The hazard that exists now according to the message, or None.
 
     A word of safety.yml that stands for something present is danger unless the weights are sure of the contrary. The
     weights alone are danger above `LIKELY`, or above `ALARMING` where every word is denied, past or imagined; never of
     a `SHORT` message, nor where under `FAMILIAR` of its marks were ever seen. Where no word even hints at a kind of
-    hazard the advice is that of `UNNAMED`: keep away.
+    hazard the advice is that of `UNNAMED`: keep away. `table`: other weights than those in use.
     """
-    told, score, said = _told(text), likelihood(text), plain(text)
+    told, score, said = _told(text), likelihood(text, table), plain(text)
     if isinstance(told, Hazard):
         return told if score > UNLIKELY_BY_KIND.get(told.kind, UNLIKELY) else None
     if len(said) < SHORT or score <= (ALARMING if told is DENIED else LIKELY):
         return None
-    if familiar(text) < FAMILIAR:
+    if familiar(text, table) < FAMILIAR:
         return None
     hinted = mentioned(text) or next((h for h in words().hazards if h.hints.search(said)), None)
     return hinted or next(h for h in words().hazards if h.kind == UNNAMED)
 
 
-def likelihood(text: str) -> float:
+def likelihood(text: str, table: Mapping[str, float] | None = None) -> float:
     """How likely the message tells of present danger, 0 to 1, by the weights of `bot.safety_training`."""
-    table = weights()
+    table = weights() if table is None else table
     known = [table[mark] for mark in marks(text) if mark in table]
     score = table[""] + sum(known) / math.sqrt(len(known)) if known else table[""]
     return 1 / (1 + math.exp(-score))
 
 
-def familiar(text: str) -> float:
+def familiar(text: str, table: Mapping[str, float] | None = None) -> float:
     """The share of a message's marks that have a weight, 0 to 1."""
     every = marks(text)
-    return len(every & weights().keys()) / len(every)
+    return len(every & (weights() if table is None else table).keys()) / len(every)
 
 
 def marks(text: str) -> set[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -54,9 +54,12 @@ def _depends_on_power(text: str) -> bool:
     return hazard is not None and hazard.kind == "life_support"
 
 
-def train() -> dict[str, float]:
-    """Weights by mark, the bias under "": learnt from all marks, and once more from the `KEPT` heaviest alone."""
-    found = [(text, danger) for text, danger in rows() if text]
+def train(messages: Iterable[tuple[str, bool]]) -> dict[str, float]:
+    """Weights by mark, the bias under "", learnt from messages as `rows` gives them.
+
+    Learnt from all marks, and once more from the `KEPT` heaviest alone.
+    """
+    found = [(text, danger) for text, danger in messages if text]
     counter = CountVectorizer(analyzer=marks, min_df=2, binary=True)
     counts, wanted = counter.fit_transform([text for text, _ in found]), [danger for _, danger in found]
     rarity = np.log(len(found) / np.asarray(counts.sum(axis=0)).ravel())
@@ -76,7 +79,7 @@ def _fitted(counts: Any, rarity: Any, wanted: list[bool]) -> LogisticRegression:
 
 
 if __name__ == "__main__":
-    weights = train()
+    weights = train(rows())
     lines = ",\n".join(f"{json.dumps(mark, ensure_ascii=False)}: {weight}" for mark, weight in weights.items())
     WEIGHTS.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
     print(f"{len(weights)} weights in {WEIGHTS.name}")
