@@ -79,8 +79,8 @@ class OnnxClassifier:
             read: str = self.card["features"]
         except KeyError as error:
             raise ValueError(f"{folder / 'card.json'} names no {error}: train the model anew") from error
-        if read != features.KIND:
-            raise ValueError(f"{folder} reads {read}, not {features.KIND}: train the model anew")
+        if read != features.READS:
+            raise ValueError(f"{folder} reads {read}, not {features.READS}: train the model anew")
         self._encoder = load_encoder(folder / "encoder" if (folder / "encoder").is_dir() else None) if wanted else None
         if self._encoder is not None and self._encoder.name != wanted:
             raise ValueError(f"{folder} was trained with the encoder {wanted}, not {self._encoder.name}")

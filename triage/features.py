@@ -23,7 +23,7 @@ LONGEST_TEXT = 4000
 LEAD = 60
 FLAGS = 3
 GROUPS = (1.0, 0.25, 0.5, 0.125)  # weights of the groups of `counts`, each brought to length 1
-KIND = f"characters 1 to {LONGEST_GRAM}, words 1 to 2, {BUCKETS} columns, {GROUPS}"  # a model reads these alone
+READS = f"characters 1 to {LONGEST_GRAM}, words 1 to 2, {BUCKETS} columns, {GROUPS}"  # a model reads these alone
 
 _PRIME, _SPREAD, _SHIFT = np.uint64(1_000_003), np.uint64(0x9E3779B97F4A7C15), np.uint64(64 - 19)
 _SENTENCE_END = re.compile("[。！？!?；]")

@@ -109,7 +109,7 @@ def train(
         "version": f"{KIND}-{digest([*kept, *checked])[:12]}-{loaded.name if loaded else 'ngrams'}",
         "kind": "hashed n-grams of characters and words, the first sentence beside the whole; linear SVM",
         "encoder": loaded.name if loaded is not None and used else None,
-        "features": features.KIND,
+        "features": features.READS,
         "categories": heads[0].classes,
         "priorities": heads[1].classes,
         "blank": blank[0][0] if blank else "other" if "other" in heads[0].classes else None,

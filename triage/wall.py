@@ -73,8 +73,7 @@ class Wall:
                 teams[row.team]["load"] += load
                 teams[row.team]["capacity"] += row.capacity
         total = {
-            field: sum(one[field] for one in teams.values())
-            for field in ("waiting", "open", "at_risk", "breached")
+            field: sum(one[field] for one in teams.values()) for field in ("waiting", "open", "at_risk", "breached")
         }
         total["online"] = sum(agent["state"] == State.ONLINE for agent in agents)
         total["longest_wait_seconds"] = max((one["longest_wait_seconds"] for one in teams.values()), default=0)
